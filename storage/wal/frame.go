@@ -1,0 +1,128 @@
+package wal
+
+import (
+	"encoding/binary"
+	"hash/crc32"
+	"io"
+
+	"github.com/zabkeeper/zabkeeper/storage/vfs"
+)
+
+const (
+	frameMagic  = 0x4d52465a // "ZFRM"
+	frameHeader = 32
+	// frameTarget is the size at which Append begins another frame, so that a
+	// reader which enters in the middle of the log reads little in vain.
+	frameTarget = 64 << 10
+)
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// frame is a decoded frame header.
+type frame struct {
+	durable int64
+	length  int64
+	count   uint32
+}
+
+func (h frame) seal() bool { return h.length == 0 }
+
+// frameSum covers the header and the place it was written to.
+func frameSum(b []byte, off int64) uint32 {
+	var place [8]byte
+	binary.LittleEndian.PutUint64(place[:], uint64(off))
+	return crc32.Update(crc32.Checksum(place[:], castagnoli), castagnoli, b[8:frameHeader])
+}
+
+// putFrame fills in the header at b[:frameHeader] of a frame written to off.
+func putFrame(b []byte, off int64, generation uint64, h frame) {
+	binary.LittleEndian.PutUint32(b, frameMagic)
+	binary.LittleEndian.PutUint64(b[8:], generation)
+	binary.LittleEndian.PutUint64(b[16:], uint64(h.durable))
+	binary.LittleEndian.PutUint32(b[24:], uint32(h.length))
+	binary.LittleEndian.PutUint32(b[28:], h.count)
+	binary.LittleEndian.PutUint32(b[4:], frameSum(b, off))
+}
+
+// getFrame decodes a frame header found at off.
+func getFrame(b []byte, off int64, generation uint64) (frame, bool) {
+	if binary.LittleEndian.Uint32(b) != frameMagic ||
+		binary.LittleEndian.Uint64(b[8:]) != generation ||
+		binary.LittleEndian.Uint32(b[4:]) != frameSum(b, off) {
+		return frame{}, false
+	}
+	return frame{
+		durable: int64(binary.LittleEndian.Uint64(b[16:])),
+		length:  int64(binary.LittleEndian.Uint32(b[24:])),
+		count:   binary.LittleEndian.Uint32(b[28:]),
+	}, true
+}
+
+// window reads a file front to back through one buffer.
+type window struct {
+	f     vfs.File
+	limit int64 // no byte from here on is read
+	buf   []byte
+	start int64 // file offset of buf[0]
+}
+
+const windowSize = 64 << 10
+
+// at returns n bytes from off, valid until the next call. The caller has
+// checked that they end within the limit.
+func (w *window) at(off int64, n int) ([]byte, error) {
+	if off < 0 || off+int64(n) > w.limit {
+		// Behind the condition, so that the hot path allocates no arguments.
+		assert(false, "read of %d bytes at %d beyond %d", n, off, w.limit)
+	}
+	if off >= w.start && off+int64(n) <= w.start+int64(len(w.buf)) {
+		return w.buf[off-w.start:][:n], nil
+	}
+	want := int(min(int64(max(n, windowSize)), w.limit-off))
+	if cap(w.buf) < want {
+		w.buf = make([]byte, want)
+	}
+	w.buf, w.start = w.buf[:want], off
+	got, err := w.f.ReadAt(w.buf, off)
+	if got < want {
+		w.buf = w.buf[:0]
+		if err == nil || err == io.EOF {
+			err = io.ErrUnexpectedEOF
+		}
+		return nil, err
+	}
+	return w.buf[:n], nil
+}
+
+// cursor walks the records of frames that are already known to be whole.
+type cursor struct {
+	w          window
+	off        int64
+	generation uint64
+}
+
+// next returns the records of the next frame, valid until the next call; nil
+// at the end.
+func (c *cursor) next() (records []byte, at int64, err error) {
+	for c.off < c.w.limit {
+		at = c.off
+		if c.w.limit-at < frameHeader {
+			return nil, at, errFrame
+		}
+		b, err := c.w.at(at, frameHeader)
+		if err != nil {
+			return nil, at, err
+		}
+		h, ok := getFrame(b, at, c.generation)
+		if !ok || h.length > c.w.limit-at-frameHeader {
+			return nil, at, errFrame
+		}
+		c.off = at + frameHeader + h.length
+		if h.seal() {
+			continue
+		}
+		records, err = c.w.at(at+frameHeader, int(h.length))
+		return records, at + frameHeader, err
+	}
+	return nil, c.off, nil
+}

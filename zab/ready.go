@@ -1,0 +1,177 @@
+package zab
+
+import (
+	"github.com/zabkeeper/zabkeeper/zab/record"
+	"github.com/zabkeeper/zabkeeper/zab/zxid"
+)
+
+// PersistKind says what a persist operation does.
+type PersistKind uint8
+
+// The persist operations. Their writer executes them strictly in order and
+// reports the last one of what one sync covers.
+const (
+	PersistAppend   PersistKind = iota // append Records
+	PersistTruncate                    // drop every record behind Zxid, durably, before anything else is written (W3)
+	PersistPromise                     // Epoch promised to server To: both slots (W2)
+	PersistBarrier                     // nothing; all before it must be durable
+	PersistMark                        // the configuration in record Zxid is committed
+	PersistInstall                     // the snapshot received on Link replaces log and state (Y9)
+)
+
+// PersistOp is one piece of disk work.
+type PersistOp struct {
+	Seq       uint64
+	Kind      PersistKind
+	Records   []record.Record
+	Zxid      zxid.Zxid
+	Committed zxid.Zxid // PersistAppend: the commit point when it was made, a hint for recovery
+	Epoch     zxid.Epoch
+	To        zxid.ServerID
+	Link      LinkID
+}
+
+// Outbound is one message to send on a link, in order with the link's others.
+type Outbound struct {
+	Link LinkID
+	M    Message
+}
+
+// LogRead asks for the records behind After, at most MaxBytes of them, because
+// they are not in memory any more. The answer is Core.LogRead.
+type LogRead struct {
+	Link     LinkID
+	After    zxid.Zxid
+	MaxBytes int
+}
+
+// Grant answers a ReadIndex: once Zxid is applied here, a read is at least as
+// fresh as everything that was committed when it was asked for.
+type Grant struct {
+	ID   uint64
+	Zxid zxid.Zxid
+}
+
+// EventKind says what an Event reports.
+type EventKind uint8
+
+// The events, for logs, counters, the election and traces.
+const (
+	BecameLooking EventKind = iota
+	BecameFollowing
+	BecameLeading
+	EpochChosen
+	HistoryAdopted
+	Established
+	ServingStarted // leader: its epoch record is committed; follower: it is up to date
+	LeaderFailed   // a leader gave up before it was established
+	FollowFailed   // the leader's port did not answer
+	SyncStarted
+	LinkRefused
+	MembersChanged
+	RenewalStarted
+	TableDiffers
+	Halted
+)
+
+// Event is something worth telling a person.
+type Event struct {
+	Kind   EventKind
+	Server zxid.ServerID
+	Epoch  zxid.Epoch
+	Zxid   zxid.Zxid
+	Count  int
+	Detail string
+}
+
+// Ready is everything that the caller has to carry out. Its slices are valid
+// until the next call of Ready.
+type Ready struct {
+	Persist []PersistOp
+	Send    []Outbound
+	Dial    zxid.ServerID // connect to this server's leader_port; 0 for nobody
+	Close   []LinkID
+	ReadLog []LogRead
+	// SendSnapshot asks for the newest snapshot to be sent on these links.
+	SendSnapshot []LinkID
+	Deliver      []record.Record
+	Grants       []Grant
+	Events       []Event
+}
+
+// Ready returns what has come up since the last call.
+func (c *Core) Ready() Ready {
+	c.flushAppends()
+	if c.role == Leading {
+		c.pumpAll()
+	} else if l := c.follow.link; l != nil && l.streaming {
+		c.pump(l)
+	}
+	r := c.ready
+	c.ready = Ready{}
+	return r
+}
+
+// persistOp is what the core has to remember about a PersistOp.
+type persistOp struct {
+	seq   uint64
+	kind  PersistKind
+	zxid  zxid.Zxid
+	epoch zxid.Epoch
+	link  LinkID
+}
+
+type persistQueue struct {
+	next uint64
+	ops  []persistOp
+}
+
+func (q *persistQueue) complete(seq uint64) (persistOp, bool) {
+	if len(q.ops) == 0 || q.ops[0].seq > seq {
+		return persistOp{}, false
+	}
+	op := q.ops[0]
+	q.ops = q.ops[1:]
+	return op, true
+}
+
+// clamp keeps appends that are still under way from making anything behind z
+// durable again, once the log was cut there.
+func (q *persistQueue) clamp(z zxid.Zxid) {
+	for i := range q.ops {
+		if q.ops[i].kind == PersistAppend || q.ops[i].kind == PersistTruncate {
+			q.ops[i].zxid = min(q.ops[i].zxid, z)
+		}
+	}
+}
+
+func (c *Core) addPersist(op PersistOp, remember persistOp) {
+	if op.Kind != PersistAppend {
+		c.flushAppends() // order is the whole contract
+	}
+	c.persist.next++
+	op.Seq = c.persist.next
+	remember.seq, remember.kind = op.Seq, op.Kind
+	c.persist.ops = append(c.persist.ops, remember)
+	c.ready.Persist = append(c.ready.Persist, op)
+}
+
+// flushAppends turns the records that were added since the last Ready into one
+// persist operation.
+func (c *Core) flushAppends() {
+	if len(c.appended) == 0 {
+		return
+	}
+	records := c.appended
+	c.appended = make([]record.Record, 0, min(2*len(records), 1024))
+	c.addPersist(PersistOp{Kind: PersistAppend, Records: records, Committed: c.committed},
+		persistOp{zxid: records[len(records)-1].Zxid})
+}
+
+func (c *Core) send(id LinkID, m Message) {
+	c.ready.Send = append(c.ready.Send, Outbound{id, m})
+}
+
+func (c *Core) closeLink(id LinkID) { c.ready.Close = append(c.ready.Close, id) }
+
+func (c *Core) event(e Event) { c.ready.Events = append(c.ready.Events, e) }

@@ -6,11 +6,13 @@
 // one sector of header, and frames follow. A frame is a header and whole
 // records:
 //
-//	magic u32 | crc32c u32 | generation u64 | durable u64 | length u32 | count u32 | records
+//	magic u32 | crc32c u32 | generation u64 | durable u64 | length u32 | count u32 | committed u64 | records
 //
 // The CRC covers the header behind itself and, not stored, the offset of the
 // frame, so a misdirected write does not pass. durable is the offset up to
-// which the segment was known to be durable when the frame was written; a frame
+// which the segment was known to be durable when the frame was written, and
+// committed a record known to be committed by then, so that a restart need not
+// wait for a leader to apply what was decided long ago. A frame
 // without records (a seal) is written when the log is idle and says just that.
 // The generation is new for every segment ever made, so what a recycled file
 // still holds of its earlier life is never taken for content.

@@ -6,11 +6,12 @@ import (
 	"io"
 
 	"github.com/zabkeeper/zabkeeper/storage/vfs"
+	"github.com/zabkeeper/zabkeeper/zab/zxid"
 )
 
 const (
 	frameMagic  = 0x4d52465a // "ZFRM"
-	frameHeader = 32
+	frameHeader = 40
 	// frameTarget is the size at which Append begins another frame, so that a
 	// reader which enters in the middle of the log reads little in vain.
 	frameTarget = 64 << 10
@@ -20,9 +21,10 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // frame is a decoded frame header.
 type frame struct {
-	durable int64
-	length  int64
-	count   uint32
+	durable   int64
+	committed zxid.Zxid // known to be committed when the frame was written
+	length    int64
+	count     uint32
 }
 
 func (h frame) seal() bool { return h.length == 0 }
@@ -41,6 +43,7 @@ func putFrame(b []byte, off int64, generation uint64, h frame) {
 	binary.LittleEndian.PutUint64(b[16:], uint64(h.durable))
 	binary.LittleEndian.PutUint32(b[24:], uint32(h.length))
 	binary.LittleEndian.PutUint32(b[28:], h.count)
+	binary.LittleEndian.PutUint64(b[32:], uint64(h.committed))
 	binary.LittleEndian.PutUint32(b[4:], frameSum(b, off))
 }
 
@@ -52,9 +55,10 @@ func getFrame(b []byte, off int64, generation uint64) (frame, bool) {
 		return frame{}, false
 	}
 	return frame{
-		durable: int64(binary.LittleEndian.Uint64(b[16:])),
-		length:  int64(binary.LittleEndian.Uint32(b[24:])),
-		count:   binary.LittleEndian.Uint32(b[28:]),
+		durable:   int64(binary.LittleEndian.Uint64(b[16:])),
+		committed: zxid.Zxid(binary.LittleEndian.Uint64(b[32:])),
+		length:    int64(binary.LittleEndian.Uint32(b[24:])),
+		count:     binary.LittleEndian.Uint32(b[28:]),
 	}, true
 }
 

@@ -46,8 +46,9 @@ type Log struct {
 	// The writer's own.
 	buf        []byte
 	marks      []mark
-	durable    int64 // of the active segment
-	sealed     bool  // the last frame of the active segment is a seal
+	durable    int64     // of the active segment
+	sealed     bool      // the last frame of the active segment is a seal
+	committed  zxid.Zxid // a hint that frames carry
 	generation uint64
 	floor      uint64
 	spares     []string
@@ -76,6 +77,14 @@ func (l *Log) fail(op string, err error) error {
 	}
 	return err
 }
+
+// NoteCommitted has the frames written from now on say that the records up to z
+// are committed. A restart applies them without waiting for a leader.
+func (l *Log) NoteCommitted(z zxid.Zxid) { l.committed = max(l.committed, z) }
+
+// Committed returns the newest record known to be committed. It may be behind
+// what is in the log, and where history was replaced, ahead of it.
+func (l *Log) Committed() zxid.Zxid { return l.committed }
 
 // Append writes records behind the last one, without making them durable. It
 // refuses records that do not follow (ErrGap) or that follow another history
@@ -149,7 +158,7 @@ func (l *Log) encode(s *segment, recs []record.Record, durable int64) []mark {
 			n++
 		}
 		length := len(l.buf) - start - frameHeader
-		putFrame(l.buf[start:], off, s.generation, frame{durable: durable, length: int64(length), count: uint32(n)})
+		putFrame(l.buf[start:], off, s.generation, frame{durable: durable, committed: l.committed, length: int64(length), count: uint32(n)})
 		recs = recs[n:]
 	}
 	l.marks = marks
@@ -184,7 +193,7 @@ func (l *Log) Seal() error {
 	}
 	s := l.active()
 	l.buf = append(l.buf[:0], make([]byte, frameHeader)...)
-	putFrame(l.buf, s.end, s.generation, frame{durable: l.durable})
+	putFrame(l.buf, s.end, s.generation, frame{durable: l.durable, committed: l.committed})
 	if _, err := s.f.WriteAt(l.buf, s.end); err != nil {
 		return l.fail("write "+s.name, err)
 	}

@@ -72,6 +72,7 @@ func (l *Log) recover(names []string, void []*segment) (Recovered, error) {
 	if err := scan.all(l.segs); err != nil {
 		return Recovered{}, err
 	}
+	l.committed = scan.committed
 	for _, s := range void {
 		if err := errors.Join(s.bury(), l.fs.Remove(l.path(s.name))); err != nil {
 			return Recovered{}, err

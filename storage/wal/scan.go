@@ -21,6 +21,7 @@ type scanner struct {
 	chain       uint64
 	spans       []record.Span
 	recs        []record.Record // reused
+	committed   zxid.Zxid
 
 	sealed bool      // the last frame is a seal
 	doubt  bool      // the end of the newest segment was not known to be durable
@@ -102,6 +103,7 @@ func (sc *scanner) frames(s *segment, w *window) (proven int64, st stop, err err
 			s.noteFrame(sc.recs[0].Zxid, off)
 		}
 		proven, sc.sealed = max(proven, h.durable), h.seal()
+		sc.committed = max(sc.committed, h.committed)
 		off += frameHeader + h.length
 	}
 }

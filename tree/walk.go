@@ -1,0 +1,55 @@
+package tree
+
+import (
+	"strings"
+
+	"github.com/zabkeeper/zabkeeper/wire"
+)
+
+// next returns the node behind n in the order of the tree: first child, else the
+// next sibling of n or of the nearest ancestor that has one.
+func next(n *znode) *znode {
+	if n.children != nil {
+		return n.children.first()
+	}
+	return nextSkippingChildren(n)
+}
+
+func nextSkippingChildren(n *znode) *znode {
+	for ; n.parent != nil; n = n.parent {
+		if sibling := n.parent.children.after(n.name(), n.parent.prefix()); sibling != nil {
+			return sibling
+		}
+	}
+	return nil
+}
+
+// nextInSubtree is next that ends with the subtree at path.
+func nextInSubtree(n *znode, path string) *znode {
+	if n = next(n); n == nil || path != pathRoot && !strings.HasPrefix(n.path, path+"/") {
+		return nil
+	}
+	return n
+}
+
+// nextAfterPath resumes a walk behind path, whether or not path still exists.
+func (t *Tree) nextAfterPath(path string) *znode {
+	if n := t.nodes[path]; n != nil {
+		return next(n)
+	}
+	for path != "" {
+		name := wire.Base(path)
+		path = wire.Parent(path)
+		parent := t.nodes[path]
+		if parent == nil {
+			continue
+		}
+		if parent.children != nil {
+			if sibling := parent.children.after(name, parent.prefix()); sibling != nil {
+				return sibling
+			}
+		}
+		return nextSkippingChildren(parent)
+	}
+	return nil
+}

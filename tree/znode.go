@@ -1,0 +1,109 @@
+package tree
+
+import (
+	"github.com/zabkeeper/zabkeeper/wire"
+	"github.com/zabkeeper/zabkeeper/zab/zxid"
+)
+
+type nodeKind uint8
+
+const (
+	kindPersistent nodeKind = iota
+	kindEphemeral
+	kindContainer
+	kindTTL
+	kindCount
+)
+
+// znode is one node of the tree: 128 bytes besides path, data and children.
+type znode struct {
+	path     string
+	data     []byte // nil is null
+	parent   *znode // nil for the root
+	children *childList
+	czxid    zxid.Zxid
+	mzxid    zxid.Zxid
+	pzxid    zxid.Zxid
+	ctime    int64
+	mtime    int64
+	created  int64  // children ever created: names sequential nodes, never goes back
+	owner    uint64 // session of an ephemeral, ttl in ms of a TTL node
+	version  int32
+	aversion int32
+	acl      uint32
+	mark     uint16 // equals Tree.mark: not, or no longer, part of a running image
+	kind     nodeKind
+}
+
+// prefix returns how many bytes the paths of n's children have before the name.
+func (n *znode) prefix() int {
+	if n.parent == nil {
+		return 1
+	}
+	return len(n.path) + 1
+}
+
+func (n *znode) name() string {
+	if n.parent == nil {
+		return ""
+	}
+	return n.path[n.parent.prefix():]
+}
+
+func (n *znode) childCount() int {
+	if n.children == nil {
+		return 0
+	}
+	return n.children.count
+}
+
+func (n *znode) stat() wire.Stat {
+	s := wire.Stat{
+		Czxid: int64(n.czxid), Mzxid: int64(n.mzxid), Ctime: n.ctime, Mtime: n.mtime,
+		Version: n.version, Cversion: int32(2*n.created - int64(n.childCount())), Aversion: n.aversion,
+		DataLength: int32(len(n.data)), NumChildren: int32(n.childCount()), Pzxid: int64(n.pzxid),
+	}
+	if n.kind == kindEphemeral {
+		s.EphemeralOwner = int64(n.owner)
+	}
+	return s
+}
+
+// statTerm is the part of the digest that a node's numbers make. It leaves the
+// data out, so that a new child does not hash its parent's data.
+func (t *Tree) statTerm(n *znode) uint64 {
+	h := hashBytes(seedPath, n.path)
+	h = mix(mix(h, uint64(n.czxid)), uint64(n.mzxid))
+	h = mix(mix(h, uint64(n.pzxid)), uint64(n.ctime))
+	h = mix(mix(h, uint64(n.mtime)), uint64(n.created))
+	h = mix(mix(h, uint64(n.kind)), n.owner)
+	h = mix(h, uint64(uint32(n.version))|uint64(uint32(n.aversion))<<32)
+	return mix(h, t.acls.byID[n.acl].hash)
+}
+
+func dataTerm(n *znode) uint64 {
+	h := hashBytes(hashBytes(seedData, n.path), n.data)
+	if n.data == nil {
+		return mix(h, 1)
+	}
+	return h
+}
+
+// open prepares n for a change of its numbers, seal ends it: together they keep
+// the digest, and a running image keeps the old form.
+func (t *Tree) open(n *znode) {
+	t.imageTouch(n)
+	t.digest -= t.statTerm(n)
+}
+
+func (t *Tree) seal(n *znode) { t.digest += t.statTerm(n) }
+
+// copyData returns a copy that may outlive the log buffer it came from.
+func copyData(b []byte) []byte {
+	if b == nil {
+		return nil
+	}
+	c := make([]byte, len(b))
+	copy(c, b)
+	return c
+}

@@ -30,6 +30,9 @@ func (c *Core) Committed() zxid.Zxid { return c.committed }
 // Delivered returns the last record handed out to be applied.
 func (c *Core) Delivered() zxid.Zxid { return c.delivered }
 
+// Base returns the record behind which the log begins.
+func (c *Core) Base() zxid.Zxid { return c.base }
+
 // Accepted returns the accepted epoch and the server it was promised to.
 func (c *Core) Accepted() (zxid.Epoch, zxid.ServerID) { return c.accepted, c.promisedTo }
 
@@ -93,3 +96,6 @@ func (c *Core) Followers() []FollowerStatus {
 	}
 	return out
 }
+
+// IsLeader reports whether this server leads.
+func (c *Core) IsLeader() bool { return c.role == Leading }

@@ -1,0 +1,126 @@
+package node
+
+import (
+	"crypto/rand"
+
+	"github.com/zabkeeper/zabkeeper/tree"
+	"github.com/zabkeeper/zabkeeper/wire"
+	"github.com/zabkeeper/zabkeeper/zab/zxid"
+)
+
+// connect carries out the handshake. It returns false when the connection is to
+// be closed.
+func (c *clientConn) connect(in *inputBuffer) bool {
+	var payload []byte
+	for {
+		p, need, ok := in.frame(c.n.opt.FrameBytesMax)
+		if !ok {
+			c.dismiss()
+			return false
+		}
+		if p != nil {
+			payload = p
+			break
+		}
+		if in.fill(need) != nil {
+			c.dismiss()
+			return false
+		}
+	}
+	var req wire.ConnectRequest
+	r := wire.NewReader(payload)
+	req.Decode(&r)
+	if !r.OK() || !c.n.Serving() || zxid.Zxid(req.LastZxidSeen) > c.n.applied() {
+		c.dismiss()
+		return false
+	}
+	c.submitSession(&req)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for !c.connected && !c.closing {
+		c.resume.Wait()
+	}
+	return c.connected && !c.closing
+}
+
+// dismiss closes a connection without a word.
+func (c *clientConn) dismiss() {
+	c.mu.Lock()
+	c.closeWhenWritten()
+	c.mu.Unlock()
+}
+
+// submitSession asks for a new session, or for an old one to be attached here.
+func (c *clientConn) submitSession(req *wire.ConnectRequest) {
+	txn := tree.Transaction{Op: tree.OpCreateSession, Origin: c.n.opt.ID}
+	timeout := min(max(req.TimeoutMs, c.n.opt.MinSessionMs), c.n.opt.MaxSessionMs)
+	var password [wire.PasswordBytes]byte
+	if req.SessionID == 0 {
+		_, _ = rand.Read(password[:]) // never fails
+	} else {
+		txn.Op, txn.Session = tree.OpAttachSession, uint64(req.SessionID)
+		copy(password[:], req.Password)
+		if len(req.Password) != len(password) {
+			password = [wire.PasswordBytes]byte{}
+		}
+	}
+	txn.Body = tree.AppendSessionBody(nil, timeout, password, c.id)
+	c.mu.Lock()
+	c.sequence++
+	txn.Request = c.id<<sequenceBits | c.sequence&(1<<sequenceBits-1)
+	c.hasReadOnly = req.HasReadOnly
+	c.mu.Unlock()
+	c.n.inbox.submit(appendSubmission(nil, &txn))
+}
+
+// established is the loop's answer to submitSession. The tree is locked.
+func (c *clientConn) established(txn *tree.Transaction, res *tree.Result) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	answer := wire.ConnectResponse{HasReadOnly: c.hasReadOnly}
+	if !res.Failed() {
+		s := &res.Session
+		answer.TimeoutMs, answer.SessionID, answer.Password = s.TimeoutMs, int64(s.ID), s.Password
+		c.session.Store(s.ID)
+		c.timeoutMs, c.reader.Session = s.TimeoutMs, s.ID
+		c.connected = true
+	}
+	c.grow()
+	start := len(c.out)
+	c.out = wire.EndFrame(answer.Append(wire.BeginFrame(c.out)), start)
+	c.stats.sent++
+	if res.Failed() {
+		c.closeWhenWritten()
+	}
+	c.resume.Broadcast()
+}
+
+// authenticate handles an auth packet: it adds an identity to the connection,
+// or refuses. c.mu is held.
+func (c *clientConn) authenticate(body []byte) wire.ErrorCode {
+	var p wire.AuthPacket
+	r := wire.NewReader(body)
+	p.Decode(&r)
+	if !r.OK() {
+		return wire.ErrMarshalling
+	}
+	ids, ok := c.n.auth.identify(string(p.Scheme), p.Auth, c.host)
+	if !ok {
+		c.n.counters.authFailed.Add(1)
+		return wire.ErrAuthFailed
+	}
+	for _, id := range ids {
+		c.addIdentity(id)
+	}
+	return wire.OK
+}
+
+func (c *clientConn) addIdentity(id tree.Identity) {
+	for _, have := range c.idList {
+		if have == id {
+			return
+		}
+	}
+	c.idList = append(c.idList, id)
+	c.reader.Identities = tree.NewIdentities(c.idList)
+}

@@ -5,7 +5,6 @@ import (
 	"github.com/zabkeeper/zabkeeper/node/replica"
 	"github.com/zabkeeper/zabkeeper/tree"
 	"github.com/zabkeeper/zabkeeper/zab"
-	"github.com/zabkeeper/zabkeeper/zab/zxid"
 )
 
 // pauseMaxMs is the gap between two turns of the loop above which this server
@@ -46,13 +45,4 @@ func (n *Node) replicaOptions() replica.Options {
 		o.Zab.Table = append(o.Zab.Table, zab.Member{ID: m.ID, Voter: m.Voter, Address: m.Row})
 	}
 	return o
-}
-
-// noteCluster tells the disk which cluster it belongs to, before the mark of
-// the configuration gets there.
-func (n *Node) noteCluster(z zxid.Zxid) {
-	if cfg := n.replica.Core().Configuration(); cfg != nil {
-		n.disk.NoteCluster(cfg.Cluster)
-		n.log.Info().Stringer("at", z).Int("members", len(cfg.Members)).Msg("configuration committed")
-	}
 }

@@ -93,8 +93,7 @@ func (n *Node) reportEvent(e *zab.Event) {
 	case zab.LinkRefused:
 		l.Msg("a follower was refused")
 	case zab.MembersChanged:
-		l.Discard().Send()
-		n.noteCluster(e.Zxid)
+		l.Int("members", len(n.replica.Core().Configuration().Members)).Msg("configuration committed")
 	case zab.RenewalStarted:
 		l.Msg("renewing the epoch")
 	case zab.TableDiffers:

@@ -300,7 +300,7 @@ func (c *Core) setCommitted(z zxid.Zxid) {
 	assert(z >= c.committed && z <= c.last, "zab: server %d: commit %s, was %s, last %s", c.opt.Self, z, c.committed, c.last)
 	c.committed = z
 	if p, ok := c.members.commit(z); ok {
-		c.addPersist(PersistOp{Kind: PersistMark, Zxid: p.at}, persistOp{})
+		c.addPersist(PersistOp{Kind: PersistMark, Zxid: p.at, Cluster: p.c.Cluster}, persistOp{})
 		c.event(Event{Kind: MembersChanged, Zxid: p.at})
 	}
 }

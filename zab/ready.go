@@ -15,7 +15,7 @@ const (
 	PersistTruncate                    // drop every record behind Zxid, durably, before anything else is written (W3)
 	PersistPromise                     // Epoch promised to server To: both slots (W2)
 	PersistBarrier                     // nothing; all before it must be durable
-	PersistMark                        // the configuration in record Zxid is committed
+	PersistMark                        // the configuration in record Zxid is committed, and says which cluster this is
 	PersistInstall                     // the snapshot received on Link replaces log and state (Y9)
 )
 
@@ -29,6 +29,7 @@ type PersistOp struct {
 	Epoch     zxid.Epoch
 	To        zxid.ServerID
 	Link      LinkID
+	Cluster   [16]byte // PersistMark: whose configuration it is
 }
 
 // Outbound is one message to send on a link, in order with the link's others.

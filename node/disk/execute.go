@@ -20,8 +20,7 @@ type Arrived struct {
 
 // shared is what goroutines other than the writer touch.
 type shared struct {
-	bytes   atomic.Int64 // of the records appended since the start
-	cluster atomic.Pointer[[16]byte]
+	bytes atomic.Int64 // of the records appended since the start
 
 	mu      sync.Mutex
 	arrived map[zab.LinkID]*Arrived
@@ -43,7 +42,7 @@ func (d *Disk) Execute(ops []zab.PersistOp, report func(op *zab.PersistOp, chain
 				continue
 			}
 		case zab.PersistMark:
-			if err = d.mark(op.Zxid); err == nil && more {
+			if err = d.mark(op); err == nil && more {
 				continue
 			}
 		case zab.PersistPromise:
@@ -86,13 +85,11 @@ func (d *Disk) append(op *zab.PersistOp) error {
 
 // mark notes that the configuration at z is committed, which also binds the
 // data directory to its cluster.
-func (d *Disk) mark(z zxid.Zxid) error {
-	if id := d.cluster.Load(); id != nil {
-		if err := d.bind(*id); err != nil {
-			return err
-		}
+func (d *Disk) mark(op *zab.PersistOp) error {
+	if err := d.bind(op.Cluster); err != nil {
+		return err
 	}
-	return d.dir.MarkConfig(z)
+	return d.dir.MarkConfig(op.Zxid)
 }
 
 func (d *Disk) bind(id [16]byte) error {
@@ -105,9 +102,6 @@ func (d *Disk) bind(id [16]byte) error {
 	d.log.BindCluster(id)
 	return nil
 }
-
-// NoteCluster says which cluster the next committed configuration is of.
-func (d *Disk) NoteCluster(id [16]byte) { d.cluster.Store(&id) }
 
 // install makes the log go on behind a snapshot that has arrived. The snapshot
 // itself is on disk under its name by now (W6).

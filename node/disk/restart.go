@@ -77,7 +77,9 @@ func (d *Disk) restart() (state *replica.State, rec zab.Recovered, found Found, 
 		return nil, rec, found, err
 	}
 	rec = zab.Recovered{Accepted: meta.Accepted, PromisedTo: meta.PromisedTo}
-	err = d.replay(meta, state, &rec, &found)
+	if err = d.replay(meta, state, &rec, &found); err == nil && rec.Committed != nil {
+		err = d.bind(rec.Committed.Cluster) // the crash may have come before it
+	}
 	return state, rec, found, err
 }
 

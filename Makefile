@@ -1,0 +1,52 @@
+# zabkeeper: what a person runs. Everything needs Go only, unless it says so.
+SHELL := /bin/bash
+VERSION := $(shell git describe --tags --always 2>/dev/null || echo unknown)
+LINT_VERSION := v2.15.0
+TOOLS := $(CURDIR)/bin/tools
+FUZZTIME ?= 30s
+
+.PHONY: build try test check layout lint fuzz bench run stop compatibility clean
+
+build: ## the static binary, bin/zabkeeper
+	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X github.com/zabkeeper/zabkeeper/cli.version=$(VERSION)" -o bin/zabkeeper .
+
+try: build ## build, start three servers, use them, kill the leader, and leave them running
+	./test_scripts/try.sh
+
+test: ## everything CI runs: lint, layout, unit and race tests, scripts, other clients
+	./test_scripts/all_tests.sh
+
+check: layout ## quick: vet, format, layout and unit tests
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo "not gofmt'ed"; exit 1; }
+	go vet ./...
+	go test ./...
+
+layout: ## names, sizes, package comments and import rings
+	go test -count=1 -run 'Imports|Pure|Small|Contract|Names|Transitions' .
+
+$(TOOLS)/golangci-lint:
+	GOBIN=$(TOOLS) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
+
+lint: $(TOOLS)/golangci-lint ## golangci-lint with .golangci.yml
+	$(TOOLS)/golangci-lint run ./...
+
+fuzz: ## every fuzz target for FUZZTIME (30s)
+	@set -e; for pkg in $$(go list ./...); do \
+	  for target in $$(go test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+	    echo "== $$pkg $$target"; go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$pkg; \
+	  done; done
+
+bench: ## Go benchmarks of the hot paths, with allocations
+	go test -run '^$$' -bench . -benchmem ./zab/... ./tree/... ./wire/... ./storage/wal/... ./peer/...
+
+run: build ## three servers in the background
+	./test_scripts/run3.sh
+
+stop: ## end the servers that run or try started
+	./test_scripts/kill.sh
+
+compatibility: build ## kazoo, zkCli.sh and go-zookeeper against three servers (installs Debian packages)
+	./test_scripts/compatibility/run.sh
+
+clean:
+	rm -rf bin run

@@ -14,7 +14,6 @@ import (
 // Limits of one connection. Beyond them its socket is not read until there is
 // room: the client waits, nothing is refused or lost.
 const (
-	queueLengthMax   = 16 << 10 // below 1<<sequenceBits
 	outBytesThrottle = 1 << 20
 	// batchRequestsMax bounds what is done under one read lock of the tree.
 	batchRequestsMax = 256
@@ -105,7 +104,7 @@ func (c *clientConn) outFull() bool {
 // false when the connection ends.
 func (c *clientConn) waitForRoom() bool {
 	c.mu.Lock()
-	for !c.closing && (c.queue.len() >= queueLengthMax || len(c.out) >= outBytesThrottle) {
+	for !c.closing && (c.queue.len() >= c.n.opt.RequestsPerClient || len(c.out) >= outBytesThrottle) {
 		c.throttled = true
 		c.resume.Wait()
 	}
@@ -259,7 +258,7 @@ func (c *clientConn) advance() {
 		c.execute(r)
 		c.queue.pop()
 	}
-	if c.throttled && c.queue.len() < queueLengthMax/2 {
+	if c.throttled && c.queue.len() < (c.n.opt.RequestsPerClient+1)/2 {
 		c.throttled = false
 		c.resume.Signal()
 	}

@@ -49,14 +49,15 @@ type Options struct {
 	ClientAddress string // host:port; port 0 for any
 	Settings      tree.Settings
 
-	TickMs           int32
-	MinSessionMs     int32
-	MaxSessionMs     int32
-	HandshakeTimeout time.Duration
-	FrameBytesMax    int
-	ClientsPerHost   int // 0 for no limit
-	ClientsMax       int // 0 for no limit
-	OutstandingMax   int // writes under way before clients are held back
+	TickMs            int32
+	MinSessionMs      int32
+	MaxSessionMs      int32
+	HandshakeTimeout  time.Duration
+	FrameBytesMax     int
+	ClientsPerHost    int // 0 for no limit
+	ClientsMax        int // 0 for no limit
+	OutstandingMax    int // writes under way before clients are held back
+	RequestsPerClient int // requests of one connection under way before it is not read
 
 	SnapshotRecords int
 	SnapshotBytes   int64
@@ -88,6 +89,7 @@ func (o Options) WithDefaults() Options {
 	setDefault(&o.HandshakeTimeout, 10*time.Second)
 	setDefault(&o.FrameBytesMax, 0xFFFFF)
 	setDefault(&o.OutstandingMax, 20_000)
+	setDefault(&o.RequestsPerClient, 8192)
 	setDefault(&o.SnapshotRecords, 100_000)
 	setDefault(&o.SnapshotBytes, 64<<20)
 	setDefault(&o.SnapshotsKept, 3)

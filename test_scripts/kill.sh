@@ -51,7 +51,7 @@ case $which in
     done
     ;;
   leader)
-    n=$("$binary" status --nodes "$(cat "$data/table")" -o json | sed -n 's/.*"leader": *\([0-9][0-9]*\).*/\1/p' | head -1)
+    n=$("$binary" status --nodes "$(cat "$data/table")" -o json | sed -n 's/.*"leader":{"number":\([0-9]*\).*/\1/p' | head -1)
     [ -n "$n" ] || { echo "nobody leads" >&2; exit 1; }
     end "$n"
     ;;

@@ -93,3 +93,21 @@ func decodeSessionBody(b []byte) (s sessionBody, ok bool) {
 	s.nonce = uint64(r.Long())
 	return s, true
 }
+
+// String returns the operation's name in logs and histories.
+func (op Op) String() string {
+	switch op {
+	case OpReap:
+		return "reap"
+	case OpCreateSession:
+		return "createSession"
+	case OpAttachSession:
+		return "attachSession"
+	case OpCloseSession:
+		return "closeSession"
+	case OpSetConfig:
+		return "setConfig"
+	default:
+		return wire.OpCode(op).String()
+	}
+}

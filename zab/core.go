@@ -203,7 +203,10 @@ func (c *Core) LinkUp(id LinkID, peer zxid.ServerID, inc Incarnation) {
 	case Following:
 		c.linkToLeader(l)
 	case Looking:
-		c.ready.Close = append(c.ready.Close, id)
+		// Whoever dialled believes that this server leads. It has to hear
+		// otherwise: a link that merely ends would be dialled again.
+		c.send(id, Message{Kind: Goodbye})
+		c.closeLink(id)
 	}
 }
 

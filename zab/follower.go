@@ -27,7 +27,8 @@ func (c *Core) linkToLeader(l *link) {
 		c.closeLink(l.id)
 		return
 	}
-	c.follow.link, c.follow.lastContact, c.follow.connected = l, c.now, true
+	// A connection alone is no sign of a leader; only what it says is.
+	c.follow.link, c.follow.connected = l, true
 	c.sendInfo(l)
 }
 
@@ -88,7 +89,10 @@ func (c *Core) stepFollower(l *link, m *Message) {
 	case ReadGrant:
 		c.ready.Grants = append(c.ready.Grants, Grant{ID: m.Seq, Zxid: m.Zxid})
 	case Goodbye:
-		c.becomeLooking(fmt.Sprintf("server %d gave up leadership", l.peer))
+		if c.epoch == 0 {
+			c.follow.connected = false // it never led; the election should know
+		}
+		c.becomeLooking(fmt.Sprintf("server %d does not lead", l.peer))
 	case FollowerInfo, AckEpoch, NackEpoch, Pong, ReadRequest, PassThrough:
 	}
 }

@@ -1,0 +1,201 @@
+package faults
+
+import (
+	"bytes"
+	"flag"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-zookeeper/zk"
+)
+
+var (
+	roundsFlag = flag.Int("rounds", 50, "how often a random server is killed")
+	seedFlag   = flag.Uint64("seed", 1, "which servers, and when")
+)
+
+// TestKillRandomServer kills and restarts a random server again and again, the
+// leader included, under load.
+func TestKillRandomServer(t *testing.T) {
+	c := newCluster(t, 3)
+	w := startWriters(t, c, 3)
+	r := rand.New(rand.NewPCG(*seedFlag, 1))
+	leaders := 0
+	for range *roundsFlag {
+		p := c.servers[r.IntN(len(c.servers))]
+		if p.mode() == "leader" {
+			leaders++
+		}
+		c.kill(p)
+		time.Sleep(time.Duration(r.IntN(400)) * time.Millisecond) // the load goes on without it
+		c.start(p)
+		c.awaitServing(p)
+	}
+	acked := w.finish()
+	t.Logf("%d rounds, %d of them killed the leader; %d writes were answered", *roundsFlag, leaders, acked)
+	if acked < 100*len(w.lanes) {
+		t.Errorf("only %d writes were answered: the run shows nothing", acked)
+	}
+	for _, p := range c.servers {
+		w.check(p)
+	}
+	c.sameHistories()
+}
+
+// TestKillAll kills all servers at once under load: nothing answered is lost.
+func TestKillAll(t *testing.T) {
+	c := newCluster(t, 3)
+	for range 3 {
+		w := startWriters(t, c, 2)
+		eventually(t, "some writes were answered", func() bool { return answered(c) })
+		for _, p := range c.servers {
+			_ = p.cmd.Process.Kill()
+		}
+		for _, p := range c.servers {
+			c.kill(p)
+		}
+		for _, p := range c.servers {
+			c.start(p)
+		}
+		c.awaitServing(c.servers...)
+		w.finish()
+		for _, p := range c.servers {
+			w.check(p)
+		}
+		w.remove(c)
+	}
+	c.sameHistories()
+}
+
+// TestEmptiedDirectory empties a follower's data directory: it comes back by
+// snapshot or log, and does not vote before it is whole.
+func TestEmptiedDirectory(t *testing.T) {
+	c := newCluster(t, 3)
+	w := startWriters(t, c, 2)
+	eventually(t, "some writes were answered", func() bool { return answered(c) })
+	leader := c.leader()
+	var victim, other *process
+	for _, p := range c.servers {
+		switch {
+		case p == leader:
+		case victim == nil:
+			victim = p
+		default:
+			other = p
+		}
+	}
+	// Without the other follower the leader has no quorum: an empty server must
+	// not make one.
+	c.kill(victim)
+	if err := os.RemoveAll(victim.data); err != nil {
+		t.Fatal(err)
+	}
+	c.kill(other)
+	c.start(victim)
+	eventually(t, "the leader has stepped down", func() bool { return leader.mode() == "" })
+	for until := time.Now().Add(3 * time.Second); time.Now().Before(until); time.Sleep(50 * time.Millisecond) {
+		if victim.mode() != "" || leader.mode() != "" {
+			t.Fatal("an empty server made a quorum")
+		}
+	}
+	c.start(other)
+	c.awaitServing(c.servers...)
+	// Bound anew, it votes: the cluster survives the loss of one of the others.
+	eventually(t, "the emptied server counts again", func() bool {
+		return strings.Contains(readLog(victim), "configuration committed")
+	})
+	c.kill(other)
+	eventually(t, "two servers serve, one of them the emptied one", func() bool { return victim.mode() != "" && leader.mode() != "" })
+	c.start(other)
+	c.awaitServing(c.servers...)
+	w.finish()
+	for _, p := range c.servers {
+		w.check(p)
+	}
+}
+
+// TestCorruption flips a byte in the middle of the log: the server refuses to
+// start and says what is wrong and what to do; with an emptied directory it
+// comes back. A torn tail is cut and said.
+func TestCorruption(t *testing.T) {
+	c := newCluster(t, 3)
+	w := startWriters(t, c, 2)
+	eventually(t, "some writes were answered", func() bool { return answered(c) })
+	victim := c.servers[0]
+	w.finish()
+	c.settle()
+	c.kill(victim)
+	name := newestLog(t, victim)
+	b, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	used := len(bytes.TrimRight(b, "\x00"))
+	b[used/2] ^= 0x10
+	if err := os.WriteFile(name, b, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	c.start(victim)
+	<-victim.done
+	victim.cmd = nil
+	if log := readLog(victim); !strings.Contains(log, filepath.Base(name)) || !strings.Contains(log, "at byte") {
+		t.Errorf("the refusal does not name file and offset:\n%s", tail(log, 3))
+	}
+	if err := os.RemoveAll(victim.data); err != nil {
+		t.Fatal(err)
+	}
+	c.start(victim)
+	c.awaitServing(victim)
+	w.check(victim)
+
+	c.kill(victim)
+	name = newestLog(t, victim)
+	if b, err = os.ReadFile(name); err != nil {
+		t.Fatal(err)
+	}
+	// The last frame lacks its end, as a crash in the middle of a write leaves it.
+	used = len(bytes.TrimRight(b, "\x00"))
+	clear(b[used-2 : used])
+	if err := os.WriteFile(name, b, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	c.start(victim)
+	c.awaitServing(victim)
+	w.check(victim)
+	if !strings.Contains(readLog(victim), "torn by a crash") {
+		t.Errorf("the torn tail was not reported:\n%s", tail(readLog(victim), 5))
+	}
+}
+
+func answered(c *cluster) bool {
+	conn, _, err := zk.Connect(c.addresses(), 10*time.Second, zk.WithLogger(quiet{}))
+	if err != nil {
+		return false
+	}
+	defer conn.Close()
+	children, _, err := conn.Children("/lane-0-0")
+	return err == nil && len(children) > 200
+}
+
+func readLog(p *process) string {
+	b, _ := os.ReadFile(p.log)
+	return string(b)
+}
+
+func tail(s string, n int) string {
+	lines := strings.Split(strings.TrimSpace(s), "\n")
+	return strings.Join(lines[max(0, len(lines)-n):], "\n")
+}
+
+func newestLog(t *testing.T, p *process) string {
+	t.Helper()
+	names, err := filepath.Glob(filepath.Join(p.data, "log", "log.*"))
+	if err != nil || len(names) == 0 {
+		t.Fatalf("no log in %s: %v", p.data, err)
+	}
+	return names[len(names)-1]
+}

@@ -43,9 +43,3 @@ func (a *admission) wait() {
 	}
 	a.mu.Unlock()
 }
-
-func (a *admission) outstanding() int {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.count
-}

@@ -16,7 +16,6 @@ type counters struct {
 	elections    atomic.Uint64
 	diffs        atomic.Uint64
 	snaps        atomic.Uint64
-	expired      atomic.Uint64
 	readLatency  latencyMeter
 	writeLatency latencyMeter
 	fsync        latencyMeter

@@ -168,7 +168,7 @@ func Open(o Options) (*Node, error) {
 	n.wg.Go(n.touchSessions)
 	if err := n.startTransport(); err != nil {
 		n.fail(err)
-		n.wait()
+		_ = n.wait() // err says it already
 		return nil, err
 	}
 	n.wg.Go(n.accept)

@@ -12,8 +12,6 @@ type roleStatus struct {
 	phase  string
 	leader zxid.ServerID
 	epoch  zxid.Epoch
-	// Of a leader.
-	followers []zab.FollowerStatus
 }
 
 func (n *Node) noteRole(core *zab.Core) {

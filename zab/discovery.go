@@ -24,7 +24,6 @@ type leadership struct {
 	renewing    bool
 	serving     bool // the epoch record is applied
 	reads       []pendingRead
-	rebindAt    zxid.Zxid // an uncommitted configuration that this leader proposed
 }
 
 func (ld *leadership) link(id LinkID) *link {

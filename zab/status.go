@@ -18,7 +18,7 @@ func (c *Core) Established() bool {
 	return c.role == Leading && (c.lead.established || c.lead.renewing) || c.role == Following && c.phase >= Synchronization
 }
 
-// Durable, Last, Committed and Delivered return positions in the log.
+// Durable returns the last record that is durable here.
 func (c *Core) Durable() zxid.Zxid { return c.durable }
 
 // Last returns the last record of the log, durable or not.

@@ -32,7 +32,6 @@ type walkServer struct {
 	received map[LinkID]walkSnapshot
 
 	delivered int // position in the global order
-	wiped     bool
 }
 
 type walkSnapshot struct {

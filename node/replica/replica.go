@@ -125,7 +125,7 @@ func (r *Replica) ElectionMessage(m *election.Message) { r.oracle.Step(m) }
 // PeerRefused reports that id's host answered and its process did not.
 func (r *Replica) PeerRefused(id zxid.ServerID) { r.oracle.Refused(id) }
 
-// LinkUp, LinkDown and DialFailed report on connections to leader_port.
+// LinkUp reports a connection to leader_port, accepted or dialled.
 func (r *Replica) LinkUp(id zab.LinkID, peer zxid.ServerID, inc zab.Incarnation) {
 	r.core.LinkUp(id, peer, inc)
 }
@@ -136,8 +136,7 @@ func (r *Replica) LinkDown(id zab.LinkID) { r.core.LinkDown(id) }
 // DialFailed reports that a leader's port could not be reached.
 func (r *Replica) DialFailed(id zxid.ServerID, refused bool) { r.core.DialFailed(id, refused) }
 
-// Persisted, LogRead, SnapshotSent, SnapshotReceived and Rebased report on disk
-// work; see zab.Core.
+// Persisted reports disk work that is done; see zab.Core.
 func (r *Replica) Persisted(seq, chain uint64) { r.core.Persisted(seq, chain) }
 
 // LogRead answers Ready.ReadLog.

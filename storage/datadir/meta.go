@@ -75,7 +75,7 @@ func (m *metaFile) load() (found bool, err error) {
 	alike := true
 	for slot := range int64(2) {
 		b := make([]byte, metaBytes)
-		if n, err := m.f.ReadAt(b, slot*slotBytes); n < len(b) && err != io.EOF {
+		if n, err := m.f.ReadAt(b, slot*slotBytes); n < len(b) && !errors.Is(err, io.EOF) {
 			return false, err
 		}
 		generation, meta, ok := decodeSlot(b)

@@ -88,7 +88,7 @@ func (r *Reader) Read(p []byte) (int, error) {
 	r.body += int64(n)
 	r.bodySum = crc32.Update(r.bodySum, castagnoli, p[:n])
 	switch {
-	case err == io.EOF:
+	case errors.Is(err, io.EOF):
 		err = r.finish()
 	case err != nil && r.blocks.err != nil:
 		err = r.blocks.err // what the decoder makes of it says less
@@ -108,7 +108,7 @@ func (r *Reader) finish() error {
 			return corrupt(b.name, b.off, "content behind the stream")
 		}
 	}
-	if b.err != io.EOF {
+	if !errors.Is(b.err, io.EOF) {
 		return b.err
 	}
 	t := b.trailer

@@ -138,7 +138,7 @@ func (OS) Free(dir string) (int64, error) {
 	if err := unix.Statfs(filepath.Clean(dir), &st); err != nil {
 		return 0, &fs.PathError{Op: "statfs", Path: dir, Err: err}
 	}
-	return int64(st.Bavail) * int64(st.Bsize), nil
+	return int64(st.Bavail) * int64(st.Bsize), nil //nolint:unconvert // the types differ between systems
 }
 
 // zeroFill reserves space the slow way: by writing it.

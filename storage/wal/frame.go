@@ -2,6 +2,7 @@ package wal
 
 import (
 	"encoding/binary"
+	"errors"
 	"hash/crc32"
 	"io"
 
@@ -90,7 +91,7 @@ func (w *window) at(off int64, n int) ([]byte, error) {
 	got, err := w.f.ReadAt(w.buf, off)
 	if got < want {
 		w.buf = w.buf[:0]
-		if err == nil || err == io.EOF {
+		if err == nil || errors.Is(err, io.EOF) {
 			err = io.ErrUnexpectedEOF
 		}
 		return nil, err

@@ -41,16 +41,8 @@ type Config struct {
 	SuperDigest     string
 	DigestAlgorithm string
 
-	Admin  Admin
 	Log    Log
 	Timing Timing
-}
-
-// Admin is the HTTP server for operators.
-type Admin struct {
-	Enabled bool
-	Address string // empty for all addresses
-	Port    int    // the admin word of this server's row goes before it
 }
 
 // Log says what is logged and how.
@@ -80,7 +72,6 @@ type Timing struct {
 // The defaults that other packages and documents refer to.
 const (
 	DefaultClientPort = 2181
-	DefaultAdminPort  = 8080
 	DefaultData       = "/var/lib/zabkeeper"
 )
 
@@ -94,7 +85,7 @@ func Defaults() *Config {
 		MaxClientConnections:     60,
 		FrameBytesMax:            0xfffff,
 		GlobalOutstandingLimit:   20_000,
-		MaxRequestsPerConnection: 1000,
+		MaxRequestsPerConnection: 8192,
 		SnapshotCount:            100_000,
 		SnapshotBytes:            64 << 20,
 		SnapshotsKept:            3,
@@ -102,7 +93,6 @@ func Defaults() *Config {
 		FourLetterWords:          []string{"srvr"},
 		ExtendedTypes:            true,
 		DigestAlgorithm:          "SHA1",
-		Admin:                    Admin{Enabled: true, Port: DefaultAdminPort},
 		Log:                      Log{Level: "info", Format: "auto"},
 		Timing: Timing{
 			Heartbeat:        50 * time.Millisecond,

@@ -113,7 +113,7 @@ func flatten(prefix string, from map[string]any, to map[string]any) {
 		if table, ok := v.(map[string]any); ok && len(table) > 0 {
 			flatten(prefix+k+".", table, to)
 			continue
-		} else if ok && prefix == "" && (k == "admin" || k == "log" || k == "timing") {
+		} else if ok && prefix == "" && (k == "log" || k == "timing") {
 			continue
 		}
 		to[prefix+k] = v

@@ -38,7 +38,7 @@ func TestEverySettingIsAKey(t *testing.T) {
 	for _, s := range c.settings() {
 		reached[s.place] = true
 	}
-	for _, v := range []reflect.Value{reflect.ValueOf(c).Elem(), reflect.ValueOf(&c.Admin).Elem(), reflect.ValueOf(&c.Log).Elem(), reflect.ValueOf(&c.Timing).Elem()} {
+	for _, v := range []reflect.Value{reflect.ValueOf(c).Elem(), reflect.ValueOf(&c.Log).Elem(), reflect.ValueOf(&c.Timing).Elem()} {
 		for i := range v.NumField() {
 			if f := v.Field(i); f.Kind() != reflect.Struct && !reached[f.Addr().Interface()] {
 				t.Errorf("%s.%s has no key", v.Type(), v.Type().Field(i).Name)
@@ -49,7 +49,7 @@ func TestEverySettingIsAKey(t *testing.T) {
 
 func TestLoad(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "zabkeeper.toml")
-	text := "id = 3\nnodes = \"nodes.table\"\ntick_time = \"1500ms\"\nfour_letter_words = [\"*\"]\ntiming.ping = \"20ms\"\n[admin]\nenabled = false\n"
+	text := "id = 3\nnodes = \"nodes.table\"\ntick_time = \"1500ms\"\nfour_letter_words = [\"*\"]\ntiming.ping = \"20ms\"\n[log]\nformat = \"json\"\n"
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +59,7 @@ func TestLoad(t *testing.T) {
 	}
 	want := Defaults()
 	want.ID, want.Nodes, want.TickTime, want.FourLetterWords = 3, filepath.Join(filepath.Dir(path), "nodes.table"), 1500*time.Millisecond, []string{"*"}
-	want.Timing.Ping, want.Admin.Enabled = 20*time.Millisecond, false
+	want.Timing.Ping, want.Log.Format = 20*time.Millisecond, "json"
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}

@@ -56,9 +56,6 @@ func (c *Config) settings() []setting {
 		{key: "super_digest", place: &c.SuperDigest},
 		{key: "digest_algorithm", place: &c.DigestAlgorithm, choices: digestAlgorithms},
 
-		{key: "admin.enabled", place: &c.Admin.Enabled},
-		{key: "admin.address", place: &c.Admin.Address},
-		{key: "admin.port", place: &c.Admin.Port, least: 0, most: 65535},
 		{key: "log.level", place: &c.Log.Level, choices: logLevels},
 		{key: "log.format", place: &c.Log.Format, choices: logFormats},
 

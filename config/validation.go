@@ -8,6 +8,19 @@ import (
 	"time"
 )
 
+// Unsupported names what a table may say and no server carries out: counting by
+// weights and groups would need another quorum than the plain majority.
+func (t *Table) Unsupported() Problems {
+	var p Problems
+	for _, r := range t.Rows {
+		if r.Weight != 1 || r.Group != 0 {
+			p.add(t.Name, r.Line, fmt.Sprintf("server %d: weight=%d group=%d", r.ID, r.Weight, r.Group),
+				"weights and groups of voters are not supported: every voter counts the same", "remove them")
+		}
+	}
+	return p
+}
+
 // Validate checks what concerns several settings, or the settings and the node
 // table together; nil when all is well. Line numbers are those of the table.
 func (c *Config) Validate(t *Table) Problems {

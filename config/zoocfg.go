@@ -134,9 +134,6 @@ var zooKeys = map[string]zooKey{
 	"quorumListenOnAllIPs":                     {key: "listen_on_all"},
 	"DigestAuthenticationProvider.superDigest": {key: "super_digest"},
 	"DigestAuthenticationProvider.digestAlg":   {key: "digest_algorithm"},
-	"admin.enableServer":                       {key: "admin.enabled"},
-	"admin.serverAddress":                      {key: "admin.address"},
-	"admin.serverPort":                         {key: "admin.port", unit: 1},
 }
 
 // property takes one line that is not about a server.

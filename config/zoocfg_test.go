@@ -52,7 +52,7 @@ func TestZooCfgEnsemble(t *testing.T) {
 	want := Defaults()
 	want.ID, want.Data, want.TickTime, want.ClientAddress = 1, "/data", 2500*time.Millisecond, ":2181"
 	want.MaxClientConnections, want.SnapshotsKept, want.SnapshotCount, want.FrameBytesMax = 0, 5, 5000, 4<<20
-	want.FourLetterWords, want.Admin.Enabled, want.SkipACL = []string{"stat", "ruok", "*"}, false, true
+	want.FourLetterWords, want.SkipACL = []string{"stat", "ruok", "*"}, true
 	want.SuperDigest, want.DigestAlgorithm = "super:abc=", "SHA256"
 	if !reflect.DeepEqual(c, want) {
 		t.Errorf("got %+v, want %+v", c, want)

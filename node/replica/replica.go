@@ -230,7 +230,21 @@ func (r *Replica) Submit(txn []byte) {
 		r.propose(txn)
 		return
 	}
+	if len(r.forward)+len(txn) > forwardBytesMax {
+		r.sendForward()
+	}
 	r.forward = appendFramed(r.forward, txn)
+}
+
+// forwardBytesMax bounds one message of forwarded transactions, unless a single
+// one is longer.
+const forwardBytesMax = 1 << 20
+
+func (r *Replica) sendForward() {
+	if len(r.forward) > 0 {
+		r.core.SendToLeader(zab.Message{Kind: TransactionRequest, Payload: r.forward})
+		r.forward = nil
+	}
 }
 
 // Sync asks for a read grant; it comes back in Ready.Grants once this server
@@ -277,10 +291,7 @@ func (r *Replica) expire() {
 
 // Ready returns what has come up since the last call.
 func (r *Replica) Ready() Ready {
-	if len(r.forward) > 0 {
-		r.core.SendToLeader(zab.Message{Kind: TransactionRequest, Payload: r.forward})
-		r.forward = nil
-	}
+	r.sendForward()
 	if len(r.waiting) > 0 && r.core.CanPropose() {
 		b := r.waiting
 		r.waiting = nil

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Starts the servers of a node table in the background, builds the binary if it
-# is missing, and waits for an established leader.
+# is missing, waits for an established leader and for the started servers to
+# serve, and prints who leads.
 #
 #   start_servers.sh NODE_TABLE DATA_DIR [NUMBER...]
 #
@@ -38,8 +39,16 @@ for n in "${numbers[@]}"; do
   echo "server $n started (process $!, log $data/$n.log)"
 done
 
+# serving STATUS: every started server serves.
+serving() {
+  local n
+  for n in "${numbers[@]}"; do
+    grep -qE "^$n .*(leader|follower|observer|standalone)" <<<"$1" || return 1
+  done
+}
+
 for ((i = 0; i < 300; i++)); do
-  if status=$("$binary" status --nodes "$table" 2>/dev/null); then
+  if status=$("$binary" status --nodes "$table" 2>/dev/null) && serving "$status"; then
     echo "$status"
     exit 0
   fi

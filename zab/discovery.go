@@ -24,6 +24,7 @@ type leadership struct {
 	renewing    bool
 	serving     bool // the epoch record is applied
 	reads       []pendingRead
+	heard       map[zxid.ServerID]Millis // when voters last answered, whatever became of their links
 }
 
 func (ld *leadership) link(id LinkID) *link {
@@ -321,6 +322,11 @@ func (c *Core) establish() {
 	}
 	c.enter(Synchronization)
 	c.lead.established, c.lead.foundation = true, nil
+	for _, l := range c.lead.links {
+		if l.answer != nil && l.answer.Vote {
+			c.lead.heard[l.peer] = c.now // it has just promised
+		}
+	}
 	c.propose(zxid.New(c.epoch, 0), record.Epoch, func(dst []byte) []byte { return append(dst, body...) })
 	c.progress()
 	n := 1

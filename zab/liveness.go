@@ -12,8 +12,7 @@ import (
 // so a leader that slept too long says nothing more in its epoch (T5, T6).
 func (c *Core) tickLeader() {
 	if c.lead.established || c.lead.renewing {
-		since := func(l *link) bool { return c.now-l.lastPong <= c.opt.Timing.Quorum }
-		if !c.quorumOfLinks(true, since) {
+		if !c.quorumHeard() {
 			c.becomeLooking(fmt.Sprintf("no quorum answered for %d ms", c.opt.Timing.Quorum))
 			return
 		}
@@ -35,6 +34,20 @@ func (c *Core) tickLeader() {
 	}
 }
 
+// quorumHeard reports whether a quorum of every configuration in force has
+// answered lately. A link that broke does not count against its server at once:
+// it may be dialled again.
+func (c *Core) quorumHeard() bool {
+	for _, p := range c.members.inForce() {
+		if !p.c.quorum(func(m *Member) bool {
+			return m.ID == c.opt.Self || c.now-c.lead.heard[m.ID] <= c.opt.Timing.Quorum && c.lead.heard[m.ID] > 0
+		}) {
+			return false
+		}
+	}
+	return true
+}
+
 func (c *Core) ping() {
 	c.lead.nextPing = c.now + c.opt.Timing.Ping
 	c.lead.pingSeq++
@@ -53,6 +66,9 @@ func (c *Core) pingLink(l *link) {
 func (c *Core) onPong(l *link, m *Message) {
 	if m.Time > l.lastPong && m.Time <= c.now {
 		l.lastPong = m.Time
+	}
+	if cfg := c.members.newest(); cfg != nil && l.counted(cfg) {
+		c.lead.heard[l.peer] = max(c.lead.heard[l.peer], l.lastPong)
 	}
 	if m.Seq > l.pongSeq && m.Seq <= c.lead.pingSeq {
 		l.pongSeq = m.Seq

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/go-zookeeper/zk"
+	"github.com/zabkeeper/zabkeeper/test_scripts/processes"
 )
 
 var (
@@ -18,68 +19,70 @@ var (
 	seedFlag   = flag.Uint64("seed", 1, "which servers, and when")
 )
 
+func TestMain(m *testing.M) { processes.Main(m) }
+
 // TestKillRandomServer kills and restarts a random server again and again, the
 // leader included, under load.
 func TestKillRandomServer(t *testing.T) {
-	c := newCluster(t, 3)
+	c := processes.New(t, 3)
 	w := startWriters(t, c, 3)
 	r := rand.New(rand.NewPCG(*seedFlag, 1))
 	leaders := 0
 	for range *roundsFlag {
-		p := c.servers[r.IntN(len(c.servers))]
-		if p.mode() == "leader" {
+		p := c.Servers[r.IntN(len(c.Servers))]
+		if p.Mode() == "leader" {
 			leaders++
 		}
-		c.kill(p)
+		c.Kill(p)
 		time.Sleep(time.Duration(r.IntN(400)) * time.Millisecond) // the load goes on without it
-		c.start(p)
-		c.awaitServing(p)
+		c.Start(p)
+		c.AwaitServing(p)
 	}
 	acked := w.finish()
 	t.Logf("%d rounds, %d of them killed the leader; %d writes were answered", *roundsFlag, leaders, acked)
 	if acked < 100*len(w.lanes) {
 		t.Errorf("only %d writes were answered: the run shows nothing", acked)
 	}
-	for _, p := range c.servers {
+	for _, p := range c.Servers {
 		w.check(p)
 	}
-	c.sameHistories()
+	c.SameHistories()
 }
 
 // TestKillAll kills all servers at once under load: nothing answered is lost.
 func TestKillAll(t *testing.T) {
-	c := newCluster(t, 3)
+	c := processes.New(t, 3)
 	for range 3 {
 		w := startWriters(t, c, 2)
-		eventually(t, "some writes were answered", func() bool { return answered(c) })
-		for _, p := range c.servers {
-			_ = p.cmd.Process.Kill()
+		processes.Eventually(t, "some writes were answered", func() bool { return answered(c) })
+		for _, p := range c.Servers {
+			_ = p.Cmd.Process.Kill()
 		}
-		for _, p := range c.servers {
-			c.kill(p)
+		for _, p := range c.Servers {
+			c.Kill(p)
 		}
-		for _, p := range c.servers {
-			c.start(p)
+		for _, p := range c.Servers {
+			c.Start(p)
 		}
-		c.awaitServing(c.servers...)
+		c.AwaitServing(c.Servers...)
 		w.finish()
-		for _, p := range c.servers {
+		for _, p := range c.Servers {
 			w.check(p)
 		}
 		w.remove(c)
 	}
-	c.sameHistories()
+	c.SameHistories()
 }
 
 // TestEmptiedDirectory empties a follower's data directory: it comes back by
 // snapshot or log, and does not vote before it is whole.
 func TestEmptiedDirectory(t *testing.T) {
-	c := newCluster(t, 3)
+	c := processes.New(t, 3)
 	w := startWriters(t, c, 2)
-	eventually(t, "some writes were answered", func() bool { return answered(c) })
-	leader := c.leader()
-	var victim, other *process
-	for _, p := range c.servers {
+	processes.Eventually(t, "some writes were answered", func() bool { return answered(c) })
+	leader := c.Leader()
+	var victim, other *processes.Process
+	for _, p := range c.Servers {
 		switch {
 		case p == leader:
 		case victim == nil:
@@ -90,30 +93,30 @@ func TestEmptiedDirectory(t *testing.T) {
 	}
 	// Without the other follower the leader has no quorum: an empty server must
 	// not make one.
-	c.kill(victim)
-	if err := os.RemoveAll(victim.data); err != nil {
+	c.Kill(victim)
+	if err := os.RemoveAll(victim.Data); err != nil {
 		t.Fatal(err)
 	}
-	c.kill(other)
-	c.start(victim)
-	eventually(t, "the leader has stepped down", func() bool { return leader.mode() == "" })
+	c.Kill(other)
+	c.Start(victim)
+	processes.Eventually(t, "the leader has stepped down", func() bool { return leader.Mode() == "" })
 	for until := time.Now().Add(3 * time.Second); time.Now().Before(until); time.Sleep(50 * time.Millisecond) {
-		if victim.mode() != "" || leader.mode() != "" {
+		if victim.Mode() != "" || leader.Mode() != "" {
 			t.Fatal("an empty server made a quorum")
 		}
 	}
-	c.start(other)
-	c.awaitServing(c.servers...)
+	c.Start(other)
+	c.AwaitServing(c.Servers...)
 	// Bound anew, it votes: the cluster survives the loss of one of the others.
-	eventually(t, "the emptied server counts again", func() bool {
-		return strings.Contains(readLog(victim), "configuration committed")
+	processes.Eventually(t, "the emptied server counts again", func() bool {
+		return strings.Contains(victim.ReadLog(), "configuration committed")
 	})
-	c.kill(other)
-	eventually(t, "two servers serve, one of them the emptied one", func() bool { return victim.mode() != "" && leader.mode() != "" })
-	c.start(other)
-	c.awaitServing(c.servers...)
+	c.Kill(other)
+	processes.Eventually(t, "two servers serve, one of them the emptied one", func() bool { return victim.Mode() != "" && leader.Mode() != "" })
+	c.Start(other)
+	c.AwaitServing(c.Servers...)
 	w.finish()
-	for _, p := range c.servers {
+	for _, p := range c.Servers {
 		w.check(p)
 	}
 }
@@ -122,13 +125,13 @@ func TestEmptiedDirectory(t *testing.T) {
 // start and says what is wrong and what to do; with an emptied directory it
 // comes back. A torn tail is cut and said.
 func TestCorruption(t *testing.T) {
-	c := newCluster(t, 3)
+	c := processes.New(t, 3)
 	w := startWriters(t, c, 2)
-	eventually(t, "some writes were answered", func() bool { return answered(c) })
-	victim := c.servers[0]
+	processes.Eventually(t, "some writes were answered", func() bool { return answered(c) })
+	victim := c.Servers[0]
 	w.finish()
-	c.settle()
-	c.kill(victim)
+	c.Settle()
+	c.Kill(victim)
 	name := newestLog(t, victim)
 	b, err := os.ReadFile(name)
 	if err != nil {
@@ -139,20 +142,20 @@ func TestCorruption(t *testing.T) {
 	if err := os.WriteFile(name, b, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	c.start(victim)
-	<-victim.done
-	victim.cmd = nil
-	if log := readLog(victim); !strings.Contains(log, filepath.Base(name)) || !strings.Contains(log, "at byte") {
+	c.Start(victim)
+	<-victim.Done
+	victim.Cmd = nil
+	if log := victim.ReadLog(); !strings.Contains(log, filepath.Base(name)) || !strings.Contains(log, "at byte") {
 		t.Errorf("the refusal does not name file and offset:\n%s", tail(log, 3))
 	}
-	if err := os.RemoveAll(victim.data); err != nil {
+	if err := os.RemoveAll(victim.Data); err != nil {
 		t.Fatal(err)
 	}
-	c.start(victim)
-	c.awaitServing(victim)
+	c.Start(victim)
+	c.AwaitServing(victim)
 	w.check(victim)
 
-	c.kill(victim)
+	c.Kill(victim)
 	name = newestLog(t, victim)
 	if b, err = os.ReadFile(name); err != nil {
 		t.Fatal(err)
@@ -163,16 +166,16 @@ func TestCorruption(t *testing.T) {
 	if err := os.WriteFile(name, b, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	c.start(victim)
-	c.awaitServing(victim)
+	c.Start(victim)
+	c.AwaitServing(victim)
 	w.check(victim)
-	if !strings.Contains(readLog(victim), "torn by a crash") {
-		t.Errorf("the torn tail was not reported:\n%s", tail(readLog(victim), 5))
+	if !strings.Contains(victim.ReadLog(), "torn by a crash") {
+		t.Errorf("the torn tail was not reported:\n%s", tail(victim.ReadLog(), 5))
 	}
 }
 
-func answered(c *cluster) bool {
-	conn, _, err := zk.Connect(c.addresses(), 10*time.Second, zk.WithLogger(quiet{}))
+func answered(c *processes.Cluster) bool {
+	conn, _, err := zk.Connect(c.Addresses(), 10*time.Second, zk.WithLogger(quiet{}))
 	if err != nil {
 		return false
 	}
@@ -181,21 +184,16 @@ func answered(c *cluster) bool {
 	return err == nil && len(children) > 200
 }
 
-func readLog(p *process) string {
-	b, _ := os.ReadFile(p.log)
-	return string(b)
-}
-
 func tail(s string, n int) string {
 	lines := strings.Split(strings.TrimSpace(s), "\n")
 	return strings.Join(lines[max(0, len(lines)-n):], "\n")
 }
 
-func newestLog(t *testing.T, p *process) string {
+func newestLog(t *testing.T, p *processes.Process) string {
 	t.Helper()
-	names, err := filepath.Glob(filepath.Join(p.data, "log", "log.*"))
+	names, err := filepath.Glob(filepath.Join(p.Data, "log", "log.*"))
 	if err != nil || len(names) == 0 {
-		t.Fatalf("no log in %s: %v", p.data, err)
+		t.Fatalf("no log in %s: %v", p.Data, err)
 	}
 	return names[len(names)-1]
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/go-zookeeper/zk"
+	"github.com/zabkeeper/zabkeeper/test_scripts/processes"
 )
 
 type quiet struct{}
@@ -34,14 +35,6 @@ type lane struct {
 
 const lanesPerConnection = 8
 
-func (c *cluster) addresses() []string {
-	var out []string
-	for _, p := range c.servers {
-		out = append(out, p.client)
-	}
-	return out
-}
-
 func connect(t *testing.T, addresses ...string) *zk.Conn {
 	t.Helper()
 	conn, _, err := zk.Connect(addresses, 10*time.Second, zk.WithLogger(quiet{}))
@@ -52,10 +45,10 @@ func connect(t *testing.T, addresses ...string) *zk.Conn {
 }
 
 // startWriters begins to write from several connections.
-func startWriters(t *testing.T, c *cluster, connections int) *writers {
+func startWriters(t *testing.T, c *processes.Cluster, connections int) *writers {
 	t.Helper()
 	w := &writers{t: t}
-	first := connect(t, c.addresses()...)
+	first := connect(t, c.Addresses()...)
 	for i := range connections {
 		for j := range lanesPerConnection {
 			l := &lane{path: fmt.Sprintf("/lane-%d-%d", i, j)}
@@ -67,7 +60,7 @@ func startWriters(t *testing.T, c *cluster, connections int) *writers {
 	}
 	first.Close()
 	for i := range connections {
-		conn := connect(t, c.addresses()...)
+		conn := connect(t, c.Addresses()...)
 		var lanes sync.WaitGroup
 		for j := range lanesPerConnection {
 			lanes.Go(func() { w.write(conn, w.lanes[i*lanesPerConnection+j]) })
@@ -106,17 +99,17 @@ func (w *writers) finish() int {
 
 // check reads every lane on one server: everything answered is there, and it
 // was created in the order in which it was sent.
-func (w *writers) check(p *process) {
+func (w *writers) check(p *processes.Process) {
 	w.t.Helper()
-	conn := connect(w.t, p.client)
+	conn := connect(w.t, p.Client)
 	defer conn.Close()
 	if _, err := conn.Sync("/"); err != nil {
-		w.t.Fatalf("server %d: sync: %v", p.id, err)
+		w.t.Fatalf("server %d: sync: %v", p.ID, err)
 	}
 	for _, l := range w.lanes {
 		children, _, err := conn.Children(l.path)
 		if err != nil {
-			w.t.Fatalf("server %d: %s: %v", p.id, l.path, err)
+			w.t.Fatalf("server %d: %s: %v", p.ID, l.path, err)
 		}
 		have := map[string]bool{}
 		for _, name := range children {
@@ -124,7 +117,7 @@ func (w *writers) check(p *process) {
 		}
 		for _, n := range l.acked {
 			if !have[fmt.Sprintf("%08d", n)] {
-				w.t.Fatalf("server %d: %s/%08d was answered and is not there", p.id, l.path, n)
+				w.t.Fatalf("server %d: %s/%08d was answered and is not there", p.ID, l.path, n)
 			}
 		}
 		w.checkOrder(conn, p, l)
@@ -132,24 +125,24 @@ func (w *writers) check(p *process) {
 }
 
 // checkOrder samples the creation order of a lane.
-func (w *writers) checkOrder(conn *zk.Conn, p *process, l *lane) {
+func (w *writers) checkOrder(conn *zk.Conn, p *processes.Process, l *lane) {
 	last := int64(0)
 	for i := 0; i < len(l.acked); i += max(1, len(l.acked)/50) {
 		_, stat, err := conn.Get(fmt.Sprintf("%s/%08d", l.path, l.acked[i]))
 		if err != nil {
-			w.t.Fatalf("server %d: %v", p.id, err)
+			w.t.Fatalf("server %d: %v", p.ID, err)
 		}
 		if stat.Czxid <= last {
-			w.t.Fatalf("server %d: %s/%08d was created at %x, an earlier one at %x", p.id, l.path, l.acked[i], stat.Czxid, last)
+			w.t.Fatalf("server %d: %s/%08d was created at %x, an earlier one at %x", p.ID, l.path, l.acked[i], stat.Czxid, last)
 		}
 		last = stat.Czxid
 	}
 }
 
 // remove deletes everything the writers made, for the next ones.
-func (w *writers) remove(c *cluster) {
+func (w *writers) remove(c *processes.Cluster) {
 	w.t.Helper()
-	conn := connect(w.t, c.addresses()...)
+	conn := connect(w.t, c.Addresses()...)
 	defer conn.Close()
 	for _, l := range w.lanes {
 		children, _, err := conn.Children(l.path)

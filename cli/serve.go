@@ -1,0 +1,312 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/rs/zerolog"
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/zabkeeper/zabkeeper/config"
+	"github.com/zabkeeper/zabkeeper/election"
+	"github.com/zabkeeper/zabkeeper/node"
+	"github.com/zabkeeper/zabkeeper/tree"
+	"github.com/zabkeeper/zabkeeper/zab"
+	"github.com/zabkeeper/zabkeeper/zab/zxid"
+)
+
+// serveFlags are what the command line says; each is a key of the settings too.
+type serveFlags struct {
+	id     uint32
+	nodes  string
+	data   string
+	config string
+	zoocfg string
+	listen string
+	level  string
+}
+
+func newServeCommand(env *environment) *cobra.Command {
+	var f serveFlags
+	c := &cobra.Command{
+		Use:   "serve",
+		Short: "Run a server",
+		Long: `Run a server of the cluster that a node table describes, or one on its own.
+
+  zabkeeper serve --id 1 --nodes nodes.txt --data /var/lib/zabkeeper
+  zabkeeper serve --config server.toml
+  zabkeeper serve --zoocfg zoo.cfg          an unchanged ZooKeeper configuration
+  zabkeeper serve                           one server on its own, on loopback`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return serve(c.Context(), f, env.stdout)
+		},
+	}
+	c.Flags().Uint32Var(&f.id, "id", 0, "this server's number in the node table")
+	c.Flags().StringVar(&f.nodes, "nodes", "", "the node table")
+	c.Flags().StringVar(&f.data, "data", "", "the data directory")
+	c.Flags().StringVar(&f.config, "config", "", "settings in TOML")
+	c.Flags().StringVar(&f.zoocfg, "zoocfg", "", "a zoo.cfg in place of node table and settings")
+	c.Flags().StringVar(&f.listen, "client-address", "", "where clients connect, HOST:PORT (default: the server's row)")
+	c.Flags().StringVar(&f.level, "log-level", "", "trace, debug, info, warn or error")
+	return c
+}
+
+// serve runs a server until it is told to end.
+func serve(ctx context.Context, f serveFlags, stdout io.Writer) error {
+	c, t, warnings, err := settings(f)
+	if err != nil {
+		return exit(statusUsage, err)
+	}
+	out := newBackgroundWriter(stdout)
+	defer out.Close()
+	log, err := newLogger(c, stdout, out)
+	if err != nil {
+		return exit(statusUsage, err)
+	}
+	for _, w := range warnings {
+		log.Warn().Msg(w.String())
+	}
+	o := nodeOptions(c, t, log)
+	if err := ensureParent(o.DataDir); err != nil {
+		return exit(statusFailed, err)
+	}
+	ctx, cancel := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
+	defer cancel()
+	log.Info().Str("version", version).Str("data", o.DataDir).Str("clients", o.ClientAddress).Int("servers", len(o.Members)).Msg("starting")
+	n, err := node.Open(o)
+	if err != nil {
+		return exit(statusFailed, fmt.Errorf("the server does not start: %w", err))
+	}
+	select {
+	case <-ctx.Done():
+		log.Info().Msg("ending")
+	case <-n.Done():
+	}
+	err = n.Close()
+	var table *node.TableError
+	if errors.As(err, &table) {
+		return exit(statusUsage, err)
+	}
+	if err != nil {
+		return exit(statusFailed, fmt.Errorf("the server ended: %w", err))
+	}
+	return nil
+}
+
+// settings brings together files and flags; flags win.
+func settings(f serveFlags) (*config.Config, *config.Table, []config.Problem, error) {
+	if f.zoocfg != "" {
+		if f.nodes != "" || f.config != "" {
+			return nil, nil, nil, errors.New("--zoocfg stands in place of --nodes and --config: give one or the others")
+		}
+		c, t, warnings, err := config.LoadZooCfg(f.zoocfg)
+		if err != nil {
+			return nil, nil, warnings, err
+		}
+		f.override(c)
+		if problems := t.Unsupported(); problems != nil {
+			return nil, nil, warnings, problems
+		}
+		return c, t, warnings, nil
+	}
+	c := config.Defaults()
+	c.Data = ""
+	if f.config != "" {
+		var err error
+		if c, err = config.Load(f.config); err != nil {
+			return nil, nil, nil, err
+		}
+	}
+	f.override(c)
+	if c.Nodes == "" {
+		return standalone(c, f)
+	}
+	t, err := config.LoadTable(c.Nodes)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	if f.id == 0 && f.config == "" {
+		return nil, nil, nil, fmt.Errorf("--id is missing: which server of %s is this?", c.Nodes)
+	}
+	if c.Data == "" {
+		c.Data = filepath.Join(config.DefaultData, strconv.Itoa(int(c.ID)))
+	}
+	if problems := append(c.Validate(t), t.Unsupported()...); problems != nil {
+		return nil, nil, nil, problems
+	}
+	return c, t, t.Warnings, nil
+}
+
+func (f serveFlags) override(c *config.Config) {
+	if f.id != 0 {
+		c.ID = f.id
+	}
+	if f.nodes != "" {
+		c.Nodes = f.nodes
+	}
+	if f.data != "" {
+		c.Data = f.data
+	}
+	if f.listen != "" {
+		c.ClientAddress = f.listen
+	}
+	if f.level != "" {
+		c.Log.Level = f.level
+	}
+}
+
+// standalone is a server without a node table: it needs no file at all.
+func standalone(c *config.Config, f serveFlags) (*config.Config, *config.Table, []config.Problem, error) {
+	if f.id > 1 {
+		return nil, nil, nil, fmt.Errorf("--id %d needs a node table: add --nodes FILE", f.id)
+	}
+	if c.Data == "" {
+		home, err := os.UserHomeDir()
+		if err != nil {
+			return nil, nil, nil, fmt.Errorf("--data is missing, and there is no home directory to put it in: %w", err)
+		}
+		c.Data = filepath.Join(home, ".zabkeeper")
+	}
+	_, t := config.Standalone(c.Data)
+	t.Rows[0].ID = c.ID
+	if problems := c.Validate(nil); problems != nil {
+		return nil, nil, nil, problems
+	}
+	return c, t, nil, nil
+}
+
+// ensureParent makes the directory above the data directory; the data directory
+// itself is made with all care when it is opened.
+func ensureParent(dir string) error {
+	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+		return fmt.Errorf("data directory: %w", err)
+	}
+	return nil
+}
+
+// newLogger logs to out, which ends at the stream given.
+func newLogger(c *config.Config, stream io.Writer, out io.Writer) (zerolog.Logger, error) {
+	level, err := zerolog.ParseLevel(c.Log.Level)
+	if err != nil {
+		return zerolog.Logger{}, fmt.Errorf("log level %q: use trace, debug, info, warn or error", c.Log.Level)
+	}
+	console := c.Log.Format == "console"
+	if f, ok := stream.(*os.File); ok && c.Log.Format == "auto" {
+		console = term.IsTerminal(int(f.Fd()))
+	}
+	if console {
+		out = zerolog.ConsoleWriter{Out: out, TimeFormat: time.TimeOnly}
+	}
+	zerolog.TimeFieldFormat = time.RFC3339Nano
+	return zerolog.New(out).Level(level).With().Timestamp().Uint32("id", c.ID).Logger(), nil
+}
+
+// nodeOptions turns settings and table into what the node takes.
+func nodeOptions(c *config.Config, t *config.Table, log zerolog.Logger) node.Options {
+	least, most := c.SessionTimeouts()
+	ms := func(d time.Duration) int32 { return int32(d / time.Millisecond) }
+	o := node.Options{ID: zxid.ServerID(c.ID), DataDir: c.Data, TableHash: t.Hash(), TableText: t.Text(), ClientAddress: c.ClientAddress,
+		Settings: treeSettings(c), TickMs: ms(c.TickTime), MinSessionMs: ms(least), MaxSessionMs: ms(most), HandshakeTimeout: c.HandshakeTimeout,
+		FrameBytesMax: c.FrameBytesMax, ClientsPerHost: c.MaxClientConnections, ClientsMax: c.MaxConnections,
+		RequestsPerClient: c.MaxRequestsPerConnection, OutstandingMax: c.GlobalOutstandingLimit,
+		SnapshotRecords: c.SnapshotCount, SnapshotBytes: c.SnapshotBytes, SnapshotsKept: c.SnapshotsKept, SegmentBytes: c.SegmentBytes,
+		FourLetterWords: c.FourLetterWords, SuperDigest: c.SuperDigest, DigestAlgorithm: c.DigestAlgorithm,
+		Version: announcedVersion(), Log: log, Timing: zabTiming(&c.Timing), ElectionTiming: electionTiming(&c.Timing)}
+	for i := range t.Rows {
+		r := &t.Rows[i]
+		m := node.Member{ID: zxid.ServerID(r.ID), Voter: !r.Observer, ServerAddress: r.ServerAddress(), LeaderAddress: r.LeaderAddress(), Row: zooRow(r)}
+		if c.ListenOnAll && r.ID == c.ID {
+			m.ServerAddress, m.LeaderAddress = net.JoinHostPort("", strconv.Itoa(int(r.ServerPort))), net.JoinHostPort("", strconv.Itoa(int(r.LeaderPort)))
+		}
+		o.Members = append(o.Members, m)
+		if r.ID == c.ID && o.ClientAddress == "" {
+			o.ClientAddress = r.ClientAddress()
+		}
+	}
+	o.TableDiffers = func(server zxid.ServerID, text string) error {
+		other, err := config.ParseTable(fmt.Sprintf("the node table of server %d", server), []byte(text))
+		if err != nil {
+			return fmt.Errorf("server %d has a node table that this one cannot read: %w", server, err)
+		}
+		return config.Problems(config.Differences(t, other))
+	}
+	o.Conf = confLines(c, t, &o)
+	return o
+}
+
+func treeSettings(c *config.Config) tree.Settings {
+	var s tree.Settings
+	if c.ExtendedTypes {
+		s |= tree.SettingExtendedTypes
+	}
+	if c.SkipACL {
+		s |= tree.SettingSkipACL
+	}
+	if c.EnforceQuota {
+		s |= tree.SettingEnforceQuota
+	}
+	return s
+}
+
+func zabTiming(t *config.Timing) zab.Timing {
+	ms := func(d time.Duration) zab.Millis { return zab.Millis(d / time.Millisecond) }
+	return zab.Timing{Ping: ms(t.Ping), Follow: ms(t.FollowTimeout), Quorum: ms(t.QuorumTimeout), Peer: ms(t.PeerTimeout),
+		Establish: ms(t.EstablishTimeout), Progress: ms(t.ProgressTimeout)}
+}
+
+func electionTiming(t *config.Timing) election.Timing {
+	ms := func(d time.Duration) election.Millis { return election.Millis(d / time.Millisecond) }
+	return election.Timing{Heartbeat: ms(t.Heartbeat), LinkTimeout: ms(t.LinkTimeout), Settle: ms(t.Settle), Standby: ms(t.Standby),
+		PenaltyMin: ms(t.PenaltyMin), PenaltyMax: ms(t.PenaltyMax), BackoffMax: ms(t.BackoffMax)}
+}
+
+// zooRow is a server as ZooKeeper's server.N lines and /zookeeper/config show it.
+func zooRow(r *config.Row) string {
+	role := "participant"
+	if r.Observer {
+		role = "observer"
+	}
+	s := fmt.Sprintf("%s:%d:%d:%s", r.Host, r.LeaderPort, r.ServerPort, role)
+	if r.ClientPort != 0 {
+		s += ";" + r.ClientAddress()
+	}
+	return s
+}
+
+// confLines is what the four-letter word conf prints.
+func confLines(c *config.Config, t *config.Table, o *node.Options) []string {
+	_, port, _ := net.SplitHostPort(o.ClientAddress)
+	lines := []string{"clientPort=" + port, "secureClientPort=-1", "dataDir=" + o.DataDir, "dataLogDir=" + o.DataDir,
+		fmt.Sprintf("tickTime=%d", o.TickMs), fmt.Sprintf("maxClientCnxns=%d", o.ClientsPerHost),
+		fmt.Sprintf("minSessionTimeout=%d", o.MinSessionMs), fmt.Sprintf("maxSessionTimeout=%d", o.MaxSessionMs),
+		"clientPortListenBacklog=-1", fmt.Sprintf("serverId=%d", c.ID)}
+	if len(t.Rows) < 2 {
+		return lines
+	}
+	peerType := 0
+	if r := t.Row(c.ID); r != nil && r.Observer {
+		peerType = 1
+	}
+	own := t.Row(c.ID)
+	lines = append(lines, fmt.Sprintf("electionPort=%d", own.ServerPort), fmt.Sprintf("quorumPort=%d", own.LeaderPort),
+		fmt.Sprintf("peerType=%d", peerType), "membership: ")
+	for i := range t.Rows {
+		lines = append(lines, fmt.Sprintf("server.%d=%s", t.Rows[i].ID, zooRow(&t.Rows[i])))
+	}
+	return lines
+}
+
+// announcedVersion begins with the version of ZooKeeper whose protocol is
+// spoken, because clients read it from the four-letter words.
+func announcedVersion() string { return "3.9.4-zabkeeper-" + version }

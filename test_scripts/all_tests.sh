@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# Every test, in the order in which a failure is cheapest: formatting and vet,
+# layout, lint, unit tests with the race detector, then real processes, other
+# clients and scripts. Ends with the test runner's own lines.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+step() { printf '\n== %s (%s)\n' "$*" "$(date +%T)"; }
+slow='test_scripts/'
+
+step "formatting and vet"
+unformatted=$(gofmt -l $(git ls-files '*.go'))
+[ -z "$unformatted" ] || { echo "not gofmt'ed: $unformatted" >&2; exit 1; }
+go vet ./...
+
+step "other ZooKeeper clients are installed"
+./test_scripts/clients/install_clients.sh
+
+step "lint"
+make --no-print-directory lint
+
+step "layout and unit tests with the race detector"
+mapfile -t packages < <(go list ./... | grep -v "$slow")
+go test -race -timeout 10m "${packages[@]}"
+
+step "without cgo and for other systems"
+CGO_ENABLED=0 go build -o /dev/null .
+GOOS=darwin GOARCH=arm64 CGO_ENABLED=0 go vet ./storage/... ./node/... ./peer/...
+
+step "the launcher scripts"
+./test_scripts/scripts_test.sh
+
+step "real processes and other clients"
+go test -count=1 -timeout 15m -p 1 ./test_scripts/...

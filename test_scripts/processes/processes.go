@@ -1,0 +1,282 @@
+// Package processes runs real zabkeeper servers on loopback for tests: builds the
+// program once, starts, kills and restarts servers by their own pid, and asks
+// them how they are.
+package processes
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// Binary is the program under test, built by Main.
+var Binary string
+
+// Main is the body of a TestMain: it builds the program and runs the tests.
+func Main(m *testing.M) {
+	dir, err := os.MkdirTemp("", "zabkeeper-test")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	Binary = filepath.Join(dir, "zabkeeper")
+	build := exec.Command("go", "build", "-o", Binary, "github.com/zabkeeper/zabkeeper")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	build.Stderr = os.Stderr
+	code := 1
+	if err := build.Run(); err != nil {
+		fmt.Fprintln(os.Stderr, "build:", err)
+	} else {
+		code = m.Run()
+	}
+	_ = os.RemoveAll(dir)
+	os.Exit(code)
+}
+
+// Process is one server.
+type Process struct {
+	ID     int
+	Data   string
+	Client string        // address
+	Cmd    *exec.Cmd     // nil while it does not run
+	Done   chan struct{} // closed when the process has ended
+	Log    string
+}
+
+// Cluster is a set of server processes on loopback.
+type Cluster struct {
+	t       testing.TB
+	dir     string
+	table   string
+	Servers []*Process
+}
+
+// New starts a cluster of that size and waits until it serves.
+func New(t testing.TB, size int) *Cluster {
+	t.Helper()
+	c := &Cluster{t: t, dir: t.TempDir()}
+	ports := FreePorts(t, 3*size)
+	var table strings.Builder
+	for i := range size {
+		fmt.Fprintf(&table, "%d 127.0.0.1 %d %d %d\n", i+1, ports[3*i], ports[3*i+1], ports[3*i+2])
+		c.Servers = append(c.Servers, &Process{ID: i + 1, Data: filepath.Join(c.dir, strconv.Itoa(i+1)),
+			Client: fmt.Sprintf("127.0.0.1:%d", ports[3*i+2]), Log: filepath.Join(c.dir, fmt.Sprintf("%d.log", i+1))})
+	}
+	c.table = filepath.Join(c.dir, "nodes")
+	if err := os.WriteFile(c.table, []byte(table.String()), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.end)
+	for _, p := range c.Servers {
+		c.Start(p)
+	}
+	c.AwaitServing(c.Servers...)
+	return c
+}
+
+// FreePorts returns ports of loopback that nobody listens on at the moment.
+func FreePorts(t testing.TB, n int) []int {
+	t.Helper()
+	var ports []int
+	for range n {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = l.Close() }()
+		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
+	}
+	return ports
+}
+
+// Start starts a server.
+func (c *Cluster) Start(p *Process) {
+	c.t.Helper()
+	log, err := os.OpenFile(p.Log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	defer func() { _ = log.Close() }()
+	p.Cmd = exec.Command(Binary, "serve", "--id", strconv.Itoa(p.ID), "--nodes", c.table, "--data", p.Data)
+	p.Cmd.Stdout, p.Cmd.Stderr = log, log
+	if err := p.Cmd.Start(); err != nil {
+		c.t.Fatal(err)
+	}
+	done := make(chan struct{})
+	p.Done = done
+	cmd := p.Cmd
+	go func() {
+		_ = cmd.Wait()
+		close(done)
+	}()
+}
+
+// Kill ends a process at once, as kill -9 does, and waits until it is gone.
+func (c *Cluster) Kill(p *Process) {
+	if p.Cmd == nil {
+		return
+	}
+	_ = p.Cmd.Process.Kill()
+	<-p.Done
+	p.Cmd = nil
+}
+
+func (c *Cluster) end() {
+	for _, p := range c.Servers {
+		c.Kill(p)
+	}
+	if c.t.Failed() {
+		for _, p := range c.Servers {
+			b, _ := os.ReadFile(p.Log)
+			lines := strings.Split(strings.TrimSpace(string(b)), "\n")
+			c.t.Logf("last lines of server %d:\n%s", p.ID, strings.Join(lines[max(0, len(lines)-15):], "\n"))
+		}
+	}
+}
+
+// Word sends a four-letter word; an unreachable server answers nothing.
+func (p *Process) Word(word string) string {
+	conn, err := net.DialTimeout("tcp", p.Client, time.Second)
+	if err != nil {
+		return ""
+	}
+	defer func() { _ = conn.Close() }()
+	_ = conn.SetDeadline(time.Now().Add(2 * time.Second))
+	if _, err := conn.Write([]byte(word)); err != nil {
+		return ""
+	}
+	b, _ := io.ReadAll(conn)
+	return string(b)
+}
+
+// Mode is leader, follower and so on, or nothing.
+func (p *Process) Mode() string {
+	for line := range strings.Lines(p.Word("srvr")) {
+		if m, ok := strings.CutPrefix(line, "Mode: "); ok {
+			return strings.TrimSpace(m)
+		}
+	}
+	return ""
+}
+
+// Zxid is the last transaction a server has applied, as it prints it.
+func (p *Process) Zxid() string {
+	for line := range strings.Lines(p.Word("srvr")) {
+		if z, ok := strings.CutPrefix(line, "Zxid: "); ok {
+			return strings.TrimSpace(z)
+		}
+	}
+	return ""
+}
+
+// Eventually waits until what holds, for as long as a slow machine may need.
+func Eventually(t testing.TB, what string, holds func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(60 * time.Second); !holds(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("still not true: %s", what)
+		}
+	}
+}
+
+// AwaitServing waits until these servers serve.
+func (c *Cluster) AwaitServing(servers ...*Process) {
+	c.t.Helper()
+	for _, p := range servers {
+		Eventually(c.t, fmt.Sprintf("server %d serves", p.ID), func() bool { return p.Mode() != "" })
+	}
+}
+
+// Leader returns the server that leads, nil for nobody.
+func (c *Cluster) Leader() *Process {
+	for _, p := range c.Servers {
+		if p.Cmd != nil && p.Mode() == "leader" {
+			return p
+		}
+	}
+	return nil
+}
+
+// Settle waits until all servers have applied the same.
+func (c *Cluster) Settle() {
+	c.t.Helper()
+	Eventually(c.t, "all servers have applied the same", func() bool {
+		for _, p := range c.Servers {
+			if z := p.Zxid(); z == "" || z != c.Servers[0].Zxid() {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// history runs zabkeeper history on a server's directory.
+func (c *Cluster) history(p *Process) []string {
+	c.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, Binary, "history", "--long", p.Data).Output()
+	if err != nil {
+		var exit *exec.ExitError
+		if errors.As(err, &exit) {
+			err = fmt.Errorf("%w: %s", err, exit.Stderr)
+		}
+		c.t.Fatal(err)
+	}
+	return strings.Split(strings.TrimSpace(string(out)), "\n")
+}
+
+// SameHistories compares what every server says it committed. A server whose
+// log begins later, behind a snapshot, is compared from there on.
+func (c *Cluster) SameHistories() {
+	c.t.Helper()
+	c.Settle()
+	var histories [][]string
+	for _, p := range c.Servers {
+		// The commit point reaches an idle log a moment later.
+		var h []string
+		Eventually(c.t, fmt.Sprintf("the history of server %d is complete", p.ID), func() bool {
+			h = c.history(p)
+			f := strings.Fields(h[len(h)-1])
+			epoch, _ := strconv.ParseUint(f[1], 10, 32)
+			counter, _ := strconv.ParseUint(f[2], 10, 32)
+			return fmt.Sprintf("0x%x", epoch<<32|counter) == p.Zxid()
+		})
+		histories = append(histories, h)
+	}
+	for i, h := range histories[1:] {
+		a, b := histories[0], h
+		n := min(len(a), len(b))
+		a, b = a[len(a)-n:], b[len(b)-n:]
+		for k := range a {
+			if a[k] != b[k] {
+				c.t.Fatalf("histories differ: server 1 has %q, server %d has %q", a[k], i+2, b[k])
+			}
+		}
+	}
+	c.t.Logf("%d servers agree on %d committed records", len(histories), len(histories[0]))
+}
+
+// Addresses are where clients connect.
+func (c *Cluster) Addresses() []string {
+	var out []string
+	for _, p := range c.Servers {
+		out = append(out, p.Client)
+	}
+	return out
+}
+
+// ReadLog returns what a server has logged.
+func (p *Process) ReadLog() string {
+	b, _ := os.ReadFile(p.Log)
+	return string(b)
+}

@@ -198,7 +198,7 @@ func (s *setting) assignNumber(n int64) string {
 	case *uint32:
 		*place = uint32(n)
 	default:
-		panic(fmt.Sprintf("config: setting %s has no type", s.key))
+		assert(false, "setting %s has no type", s.key)
 	}
 	return ""
 }

@@ -3,6 +3,7 @@ package peer
 import (
 	"bufio"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"hash/crc32"
 	"io"
@@ -33,7 +34,7 @@ func newFrameReader(r io.Reader, max int) *frameReader {
 func (f *frameReader) next() ([]byte, error) {
 	head, err := f.r.Peek(frameHeaderSize)
 	if err != nil {
-		if err == io.EOF && len(head) > 0 {
+		if errors.Is(err, io.EOF) && len(head) > 0 {
 			err = io.ErrUnexpectedEOF
 		}
 		return nil, err
@@ -47,7 +48,7 @@ func (f *frameReader) next() ([]byte, error) {
 	}
 	p, err := f.read(n)
 	if err != nil {
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			err = io.ErrUnexpectedEOF
 		}
 		return nil, err

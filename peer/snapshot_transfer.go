@@ -135,7 +135,7 @@ func (l *link) snapshotMessage(m *zab.Message, deliver func()) (own bool, err er
 	l.mu.Lock()
 	in := l.incoming
 	l.mu.Unlock()
-	switch m.Kind {
+	switch m.Kind { //nolint:exhaustive // everything else is none of its own
 	case snapshotBegin:
 		if in != nil || m.Seq > 1<<62 {
 			return true, fmt.Errorf("%w: snapshot %v of %d bytes begins inside another or is too long", ErrProtocol, m.Zxid, m.Seq)

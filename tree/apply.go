@@ -131,6 +131,7 @@ func (t *Tree) create(c *change, op wire.OpCode, req *wire.CreateRequest, res *O
 		n.owner = c.session
 	case kindTTL:
 		n.owner = uint64(req.TTLMs)
+	default: // nobody's
 	}
 	n.data = copyData(req.Data)
 	n.acl = t.acls.use(rawACL).id

@@ -80,7 +80,7 @@ func (t *Tree) multi(c *change, body []byte, res *Result) wire.ErrorCode {
 	m := wire.NewMultiReader(body)
 	var req subRequest
 	for op, more := m.Next(); more; op, more = m.Next() {
-		req.decode(&m.Reader, op)
+		_ = req.decode(&m.Reader, op) // checkMulti has decoded it before
 		res.Multi = append(res.Multi, OpResult{})
 		r := &res.Multi[len(res.Multi)-1]
 		if failed != wire.OK {

@@ -126,6 +126,7 @@ func (t *Tree) link(n *znode) {
 		t.ephemerals++
 	case kindContainer, kindTTL:
 		t.reapable[n] = struct{}{}
+	default: // a persistent node is in no list
 	}
 }
 
@@ -142,6 +143,7 @@ func (t *Tree) detach(n *znode) {
 		t.ephemerals--
 	case kindContainer, kindTTL:
 		delete(t.reapable, n)
+	default: // a persistent node is in no list
 	}
 	t.digest -= t.statTerm(n) + dataTerm(n)
 	t.dataBytes -= int64(len(n.path) + len(n.data))
@@ -198,6 +200,7 @@ func (n *znode) idle(nowMs int64) bool {
 		return n.created > 0
 	case kindTTL:
 		return nowMs-n.mtime > int64(n.owner)
+	default: // never reaped
+		return false
 	}
-	return false
 }

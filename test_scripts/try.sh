@@ -12,9 +12,9 @@ say "three servers"
 
 say "an input file through the client"
 printf 'deleteall notes\n' | bin/zabkeeper cli $servers >/dev/null 2>&1 || true
-cat test_scripts/inputs/tour.txt
+cat test_scripts/tour.txt
 echo "-- answers:"
-bin/zabkeeper cli $servers <test_scripts/inputs/tour.txt 2>&1 || echo "-- exit status $?: the last three commands were mistakes, and the script went on"
+bin/zabkeeper cli $servers <test_scripts/tour.txt 2>&1 || echo "-- exit status $?: the last three commands were mistakes, and the script went on"
 
 say "the leader is killed (kill -9)"
 ./test_scripts/kill.sh leader

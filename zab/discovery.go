@@ -24,7 +24,7 @@ type leadership struct {
 	renewing    bool
 	serving     bool // the epoch record is applied
 	reads       []pendingRead
-	heard       map[zxid.ServerID]Millis // when voters last answered, whatever became of their links
+	heard       map[Incarnation]Millis // when each data directory's server last answered, whatever became of the link
 }
 
 func (ld *leadership) link(id LinkID) *link {
@@ -324,7 +324,7 @@ func (c *Core) establish() {
 	c.lead.established, c.lead.foundation = true, nil
 	for _, l := range c.lead.links {
 		if l.answer != nil && l.answer.Vote {
-			c.lead.heard[l.peer] = c.now // it has just promised
+			c.lead.heard[l.incarnation] = c.now // it has just promised
 		}
 	}
 	c.propose(zxid.New(c.epoch, 0), record.Epoch, func(dst []byte) []byte { return append(dst, body...) })

@@ -48,3 +48,27 @@ func TestFollowerLeavesAServerThatDoesNotLead(t *testing.T) {
 		t.Error("the follower takes connections that end for signs of a leader")
 	}
 }
+
+// A voter that came back with an empty directory keeps no leader alive: while
+// the configuration that binds it anew is not committed, it counts for nothing.
+func TestEmptiedVoterKeepsNoLeaderAlive(t *testing.T) {
+	c := newTestCore(1)
+	old := &Configuration{Members: []Member{{ID: 1, Voter: true, Incarnation: Incarnation{1}}, {ID: 2, Voter: true, Incarnation: Incarnation{2}},
+		{ID: 3, Voter: true, Incarnation: Incarnation{3}}}}
+	anew := &Configuration{Members: []Member{{ID: 1, Voter: true, Incarnation: Incarnation{1}}, {ID: 2, Voter: true, Incarnation: Incarnation{9}},
+		{ID: 3, Voter: true, Incarnation: Incarnation{3}}}}
+	c.members.learn(placed{1, old})
+	c.Lead()
+	c.lead.heard[Incarnation{9}] = c.now
+	if c.quorumHeard() {
+		t.Error("the new directory counts under the old configuration")
+	}
+	c.members.appended(placed{2, anew})
+	if c.quorumHeard() {
+		t.Error("the new directory counts before it is bound")
+	}
+	c.members.learn(placed{2, anew})
+	if !c.quorumHeard() {
+		t.Error("the new directory does not count although it is bound")
+	}
+}

@@ -36,11 +36,13 @@ func (c *Core) tickLeader() {
 
 // quorumHeard reports whether a quorum of every configuration in force has
 // answered lately. A link that broke does not count against its server at once:
-// it may be dialled again.
+// it may be dialled again. What counts is the data directory: a server that lost
+// its own helps only the configuration that binds its new one.
 func (c *Core) quorumHeard() bool {
 	for _, p := range c.members.inForce() {
 		if !p.c.quorum(func(m *Member) bool {
-			return m.ID == c.opt.Self || c.now-c.lead.heard[m.ID] <= c.opt.Timing.Quorum && c.lead.heard[m.ID] > 0
+			at, ok := c.lead.heard[m.Incarnation]
+			return m.ID == c.opt.Self || ok && c.now-at <= c.opt.Timing.Quorum
 		}) {
 			return false
 		}
@@ -67,9 +69,7 @@ func (c *Core) onPong(l *link, m *Message) {
 	if m.Time > l.lastPong && m.Time <= c.now {
 		l.lastPong = m.Time
 	}
-	if cfg := c.members.newest(); cfg != nil && l.counted(cfg) {
-		c.lead.heard[l.peer] = max(c.lead.heard[l.peer], l.lastPong)
-	}
+	c.lead.heard[l.incarnation] = l.lastPong
 	if m.Seq > l.pongSeq && m.Seq <= c.lead.pingSeq {
 		l.pongSeq = m.Seq
 		c.answerReads()

@@ -30,7 +30,7 @@ func (c *Core) Leave(reason string) {
 
 func (c *Core) becomeLeading() {
 	c.role, c.phase, c.leader, c.epoch = Leading, Discovery, c.opt.Self, 0
-	c.lead = leadership{deadline: c.now + c.opt.Timing.Establish, nextPing: c.now, heard: make(map[zxid.ServerID]Millis)}
+	c.lead = leadership{deadline: c.now + c.opt.Timing.Establish, nextPing: c.now, heard: make(map[Incarnation]Millis)}
 	c.event(Event{Kind: BecameLeading, Zxid: c.last})
 	c.maybeChooseEpoch()
 }

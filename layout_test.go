@@ -38,11 +38,12 @@ var rings = map[string][]string{
 	"node":                   {"node", "peer", "storage", "tree", "wire", "zab", "election"},
 	"client":                 {"wire"},
 	"client/clienttest":      {"wire"},
+	"client/recipes":         {"client", "wire"},
 	"sim":                    {"node/replica", "node/disk", "storage", "tree", "wire", "zab", "election"},
 	"test_scripts/processes": {},
 	"test_scripts/faults":    {"test_scripts/processes"},
 	"test_scripts/clients":   {"test_scripts/processes"},
-	"cli":                    {"config", "node", "client", "sim", "storage", "tree", "wire", "zab", "election", "peer"},
+	"cli":                    {"balancer", "config", "node", "client", "sim", "storage", "tree", "wire", "zab", "election", "peer"},
 }
 
 // pure packages hold no clock, goroutine, lock, I/O, logger or global random.

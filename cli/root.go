@@ -29,6 +29,8 @@ var subcommands = []func(*environment) *cobra.Command{
 	newServeCommand,
 	newConfigCommand,
 	newHistoryCommand,
+	newLockCommand,
+	newElectCommand,
 	newSimulateCommand,
 	newVersionCommand,
 }

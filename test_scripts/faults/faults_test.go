@@ -121,6 +121,87 @@ func TestEmptiedDirectory(t *testing.T) {
 	}
 }
 
+// TestSnapshotForAFollower has the servers write snapshots and trim their logs
+// all the time: a follower that was emptied, and one that was away for long,
+// come back by snapshot, under load, and so does a damaged snapshot's owner.
+func TestSnapshotForAFollower(t *testing.T) {
+	c := processes.NewWith(t, 3, "snapshot_count = 1000\nsnapshots_kept = 3\nsegment_bytes = 1048576\n")
+	w := startWriters(t, c, 2)
+	leader := c.Leader()
+	victim := c.Servers[0]
+	if victim == leader {
+		victim = c.Servers[1]
+	}
+	trimmed := func() bool {
+		names, _ := filepath.Glob(filepath.Join(leader.Data, "log", "log.*"))
+		return len(names) > 0 && filepath.Base(names[0]) != "log.0000000000000000"
+	}
+	processes.Eventually(t, "the leader has trimmed its log", trimmed)
+	for _, prepare := range []func(){
+		func() {
+			if err := os.RemoveAll(victim.Data); err != nil {
+				t.Fatal(err)
+			}
+		},
+		func() { flipNewestSnapshots(t, victim) },
+	} {
+		before := strings.Count(victim.ReadLog(), "snapshot from the leader installed")
+		c.Kill(victim)
+		prepare()
+		c.Start(victim)
+		processes.Eventually(t, "the server serves or has given up", func() bool { return victim.Mode() != "" || !running(victim) })
+		if !running(victim) {
+			// Damaged beyond its own means: it said so; an empty directory is
+			// the way back.
+			if log := victim.ReadLog(); !strings.Contains(log, "snapshot.") || !strings.Contains(log, "empty") {
+				t.Fatalf("the refusal does not name the snapshot and the way out:\n%s", tail(log, 3))
+			}
+			victim.Cmd = nil
+			if err := os.RemoveAll(victim.Data); err != nil {
+				t.Fatal(err)
+			}
+			c.Start(victim)
+		}
+		c.AwaitServing(victim)
+		if got := strings.Count(victim.ReadLog(), "snapshot from the leader installed"); got != before+1 {
+			t.Errorf("%d snapshots were installed, want %d", got, before+1)
+		}
+	}
+	w.finish()
+	for _, p := range c.Servers {
+		w.check(p)
+	}
+	c.SameHistories()
+}
+
+// flipNewestSnapshots damages every snapshot of a server.
+func flipNewestSnapshots(t *testing.T, p *processes.Process) {
+	t.Helper()
+	names, err := filepath.Glob(filepath.Join(p.Data, "snap", "snapshot.*"))
+	if err != nil || len(names) == 0 {
+		t.Fatalf("no snapshots in %s: %v", p.Data, err)
+	}
+	for _, name := range names {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b[len(b)/2] ^= 1
+		if err := os.WriteFile(name, b, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func running(p *processes.Process) bool {
+	select {
+	case <-p.Done:
+		return false
+	default:
+		return true
+	}
+}
+
 // TestCorruption flips a byte in the middle of the log: the server refuses to
 // start and says what is wrong and what to do; with an emptied directory it
 // comes back. A torn tail is cut and said.

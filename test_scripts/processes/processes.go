@@ -54,16 +54,29 @@ type Process struct {
 
 // Cluster is a set of server processes on loopback.
 type Cluster struct {
-	t       testing.TB
-	dir     string
-	table   string
-	Servers []*Process
+	t        testing.TB
+	dir      string
+	table    string
+	settings string // a file; empty for the defaults
+	Servers  []*Process
 }
 
 // New starts a cluster of that size and waits until it serves.
 func New(t testing.TB, size int) *Cluster {
 	t.Helper()
+	return NewWith(t, size, "")
+}
+
+// NewWith is New with settings in TOML.
+func NewWith(t testing.TB, size int, settings string) *Cluster {
+	t.Helper()
 	c := &Cluster{t: t, dir: t.TempDir()}
+	if settings != "" {
+		c.settings = filepath.Join(c.dir, "settings.toml")
+		if err := os.WriteFile(c.settings, []byte(settings), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
 	ports := FreePorts(t, 3*size)
 	var table strings.Builder
 	for i := range size {
@@ -106,7 +119,11 @@ func (c *Cluster) Start(p *Process) {
 		c.t.Fatal(err)
 	}
 	defer func() { _ = log.Close() }()
-	p.Cmd = exec.Command(Binary, "serve", "--id", strconv.Itoa(p.ID), "--nodes", c.table, "--data", p.Data)
+	args := []string{"serve", "--id", strconv.Itoa(p.ID), "--nodes", c.table, "--data", p.Data}
+	if c.settings != "" {
+		args = append(args, "--config", c.settings)
+	}
+	p.Cmd = exec.Command(Binary, args...)
 	p.Cmd.Stdout, p.Cmd.Stderr = log, log
 	if err := p.Cmd.Start(); err != nil {
 		c.t.Fatal(err)

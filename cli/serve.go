@@ -20,6 +20,7 @@ import (
 	"github.com/zabkeeper/zabkeeper/config"
 	"github.com/zabkeeper/zabkeeper/election"
 	"github.com/zabkeeper/zabkeeper/node"
+	"github.com/zabkeeper/zabkeeper/node/replica"
 	"github.com/zabkeeper/zabkeeper/tree"
 	"github.com/zabkeeper/zabkeeper/zab"
 	"github.com/zabkeeper/zabkeeper/zab/zxid"
@@ -219,6 +220,7 @@ func nodeOptions(c *config.Config, t *config.Table, log zerolog.Logger) node.Opt
 	o := node.Options{ID: zxid.ServerID(c.ID), DataDir: c.Data, TableHash: t.Hash(), TableText: t.Text(), ClientAddress: c.ClientAddress,
 		Settings: treeSettings(c), TickMs: ms(c.TickTime), MinSessionMs: ms(least), MaxSessionMs: ms(most), HandshakeTimeout: c.HandshakeTimeout,
 		FrameBytesMax: c.FrameBytesMax, ClientsPerHost: c.MaxClientConnections, ClientsMax: c.MaxConnections,
+		Reaping:           replica.Reaping{Interval: zab.Millis(c.ReapInterval / time.Millisecond), Max: c.ReapMax, NeverUsedMs: c.NeverUsedInterval.Milliseconds()},
 		RequestsPerClient: c.MaxRequestsPerConnection, OutstandingMax: c.GlobalOutstandingLimit,
 		SnapshotRecords: c.SnapshotCount, SnapshotBytes: c.SnapshotBytes, SnapshotsKept: c.SnapshotsKept, SegmentBytes: c.SegmentBytes,
 		FourLetterWords: c.FourLetterWords, SuperDigest: c.SuperDigest, DigestAlgorithm: c.DigestAlgorithm,

@@ -34,6 +34,10 @@ type Config struct {
 	SnapshotsKept int
 	SegmentBytes  int64
 
+	ReapInterval      time.Duration // between removals of idle containers and outlived TTL nodes; 0 for never
+	ReapMax           int           // removals an interval
+	NeverUsedInterval time.Duration // removes containers that never had a child; 0 keeps them
+
 	FourLetterWords []string // "*" for all
 	ExtendedTypes   bool     // TTL nodes
 	EnforceQuota    bool
@@ -90,6 +94,8 @@ func Defaults() *Config {
 		SnapshotBytes:            64 << 20,
 		SnapshotsKept:            3,
 		SegmentBytes:             64 << 20,
+		ReapInterval:             time.Minute,
+		ReapMax:                  10_000,
 		FourLetterWords:          []string{"srvr"},
 		ExtendedTypes:            true,
 		DigestAlgorithm:          "SHA1",

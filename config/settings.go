@@ -42,12 +42,16 @@ func (c *Config) settings() []setting {
 		{key: "max_connections", place: &c.MaxConnections, least: 0, most: 1 << 24},
 		{key: "frame_bytes_max", place: &c.FrameBytesMax, least: 1024, most: 15 << 20},
 		{key: "global_outstanding_limit", place: &c.GlobalOutstandingLimit, least: 1, most: 1 << 24},
-		{key: "max_requests_per_connection", place: &c.MaxRequestsPerConnection, least: 1, most: 1 << 20},
+		{key: "max_requests_per_connection", place: &c.MaxRequestsPerConnection, least: 1, most: 1 << 15},
 
 		{key: "snapshot_count", place: &c.SnapshotCount, least: 2, most: 1 << 31},
 		{key: "snapshot_bytes", place: &c.SnapshotBytes, least: 1 << 20, most: 1 << 40},
 		{key: "snapshots_kept", place: &c.SnapshotsKept, least: 1, most: 1000},
 		{key: "segment_bytes", place: &c.SegmentBytes, least: 1 << 20, most: 1 << 32},
+
+		{key: "reap_interval", place: &c.ReapInterval, least: 0, most: 24 * hour},
+		{key: "reap_max", place: &c.ReapMax, least: 1, most: 1 << 24},
+		{key: "never_used_interval", place: &c.NeverUsedInterval, least: 0, most: 1000 * 24 * hour},
 
 		{key: "four_letter_words", place: &c.FourLetterWords},
 		{key: "extended_types", place: &c.ExtendedTypes},

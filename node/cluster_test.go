@@ -18,7 +18,7 @@ type cluster struct {
 	nodes []*Node
 }
 
-func newCluster(t *testing.T, size int) *cluster {
+func newCluster(t *testing.T, size int, change ...func(*Options)) *cluster {
 	t.Helper()
 	c := &cluster{t: t}
 	ports := freePorts(t, 3*size)
@@ -32,6 +32,11 @@ func newCluster(t *testing.T, size int) *cluster {
 		c.opts = append(c.opts, Options{ID: zxid.ServerID(i + 1), DataDir: t.TempDir(), Members: members, TableHash: 1,
 			ClientAddress: fmt.Sprintf("127.0.0.1:%d", ports[3*i+2]), FourLetterWords: []string{"*"}, Version: "test",
 			Log: zerolog.New(zerolog.NewTestWriter(t)).With().Int("server", i+1).Timestamp().Logger(), SegmentBytes: 1 << 20})
+	}
+	for _, f := range change {
+		for i := range c.opts {
+			f(&c.opts[i])
+		}
 	}
 	c.nodes = make([]*Node, size)
 	for i := range size {

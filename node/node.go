@@ -59,6 +59,8 @@ type Options struct {
 	OutstandingMax    int // writes under way before clients are held back
 	RequestsPerClient int // requests of one connection under way before it is not read
 
+	Reaping replica.Reaping
+
 	SnapshotRecords int
 	SnapshotBytes   int64
 	SnapshotsKept   int

@@ -37,7 +37,7 @@ func (n *Node) recover() error {
 
 func (n *Node) replicaOptions() replica.Options {
 	o := replica.Options{ElectionTiming: n.opt.ElectionTiming, Settings: n.opt.Settings, Random: n.random,
-		ExpiryGranule: zab.Millis(max(10, min(n.opt.TickMs/4, 500))), PauseMax: pauseMaxMs,
+		ExpiryGranule: zab.Millis(max(10, min(n.opt.TickMs/4, 500))), PauseMax: pauseMaxMs, Reaping: n.opt.Reaping,
 		Zab: zab.Options{Self: n.opt.ID, Incarnation: zab.Incarnation(n.disk.Identity().Incarnation), TableHash: n.opt.TableHash,
 			Timing: n.opt.Timing, HistoryBytes: zab.DefaultHistoryBytes, WindowBytes: zab.DefaultWindowBytes,
 			WindowRecords: zab.DefaultWindowRecords, CounterLimit: n.opt.CounterLimit}}

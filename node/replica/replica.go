@@ -31,6 +31,7 @@ type Options struct {
 	// PauseMax is the gap between two ticks above which this server counts as
 	// having slept (T_gap).
 	PauseMax zab.Millis
+	Reaping  Reaping
 	Random   *rand.Rand
 }
 
@@ -70,14 +71,15 @@ type Replica struct {
 	now  zab.Millis
 	wall int64 // stamped last; never goes back while this server leads
 
-	local   election.Local
-	deliver []record.Record
-	grants  []zab.Grant // read grants that wait to be applied up to
-	expiry  *expiry     // nil unless serving as leader
-	out     Ready
-	forward []byte // clients' transactions on their way to the leader
-	waiting []byte // transactions that came while the epoch is renewed
-	stale   bool   // local.Quorums has to be asked for again
+	local    election.Local
+	deliver  []record.Record
+	grants   []zab.Grant // read grants that wait to be applied up to
+	expiry   *expiry     // nil unless serving as leader
+	nextReap zab.Millis
+	out      Ready
+	forward  []byte // clients' transactions on their way to the leader
+	waiting  []byte // transactions that came while the epoch is renewed
+	stale    bool   // local.Quorums has to be asked for again
 }
 
 // New returns the Replica of a server that has recovered state and rec.
@@ -117,6 +119,7 @@ func (r *Replica) Tick(now zab.Millis, wallMs int64) {
 		}
 		r.expire()
 	}
+	r.reap()
 }
 
 // ElectionMessage handles a message from server_port.

@@ -20,7 +20,8 @@
 //
 // # Locks, in the order in which they may be taken
 //
-//  1. Node.tree (read or write): the replicated state.
+//  1. clientTable.mu: who is connected; or Node.tree (read or write): the
+//     replicated state. Never both.
 //  2. clientConn.mu: a connection's queue and output.
 //  3. Node.watchLock: the watch registry, where the tree is only read-locked.
 //

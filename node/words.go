@@ -324,30 +324,8 @@ func (n *Node) wordEnvi() string {
 }
 
 func (n *Node) wordDump() string {
-	n.tree.RLock()
-	defer n.tree.RUnlock()
-	t := n.replica.State().Tree
 	var b strings.Builder
-	fmt.Fprintf(&b, "SessionTracker dump:\nGlobal Sessions(%d):\n", t.SessionCount())
-	type owner struct {
-		id    uint64
-		paths []string
-	}
-	var owners []owner
-	t.ForEachSession(func(s tree.Session) bool {
-		fmt.Fprintf(&b, "0x%x\t%dms\n", s.ID, s.TimeoutMs)
-		if p := t.Ephemerals(s.ID); len(p) > 0 {
-			owners = append(owners, owner{s.ID, p})
-		}
-		return true
-	})
-	fmt.Fprintf(&b, "ephemeral nodes dump:\nSessions with Ephemerals (%d):\n", len(owners))
-	for _, o := range owners {
-		fmt.Fprintf(&b, "0x%x:\n", o.id)
-		for _, p := range o.paths {
-			fmt.Fprintf(&b, "\t%s\n", p)
-		}
-	}
+	n.dumpSessions(&b)
 	fmt.Fprintf(&b, "Connections dump:\nConnections Sets (1)/(%d):\n", n.clients.count())
 	n.clients.each(func(c *clientConn) {
 		fmt.Fprintf(&b, "\tip: /%s sessionId: 0x%x\n", c.nc.RemoteAddr(), c.session.Load())
@@ -355,32 +333,73 @@ func (n *Node) wordDump() string {
 	return b.String()
 }
 
-func (n *Node) wordWatches(word string) string {
+func (n *Node) dumpSessions(b *strings.Builder) {
 	n.tree.RLock()
 	defer n.tree.RUnlock()
+	t := n.replica.State().Tree
+	fmt.Fprintf(b, "SessionTracker dump:\nGlobal Sessions(%d):\n", t.SessionCount())
+	type owner struct {
+		id    uint64
+		paths []string
+	}
+	var owners []owner
+	t.ForEachSession(func(s tree.Session) bool {
+		fmt.Fprintf(b, "0x%x\t%dms\n", s.ID, s.TimeoutMs)
+		if p := t.Ephemerals(s.ID); len(p) > 0 {
+			owners = append(owners, owner{s.ID, p})
+		}
+		return true
+	})
+	fmt.Fprintf(b, "ephemeral nodes dump:\nSessions with Ephemerals (%d):\n", len(owners))
+	for _, o := range owners {
+		fmt.Fprintf(b, "0x%x:\n", o.id)
+		for _, p := range o.paths {
+			fmt.Fprintf(b, "\t%s\n", p)
+		}
+	}
+}
+
+// dataWatch is one entry of the data-watch table.
+type dataWatch struct {
+	path    string
+	session uint64
+}
+
+func (n *Node) dataWatches() (watches []dataWatch, summary string) {
+	n.tree.RLock()
 	n.watchLock.Lock()
-	defer n.watchLock.Unlock()
 	w := n.replica.State().Watches
+	conns, paths, total := w.DataWatchCounts()
+	var ids []uint64
+	w.ForEachDataWatch(func(path string, id tree.WatcherID) {
+		watches = append(watches, dataWatch{path: path})
+		ids = append(ids, uint64(id))
+	})
+	n.watchLock.Unlock()
+	n.tree.RUnlock()
+	for i, id := range ids { // without those locks: the table of clients has its own
+		watches[i].session = n.clients.sessionOf(id)
+	}
+	return watches, fmt.Sprintf("%d connections watching %d paths\nTotal watches:%d\n", conns, paths, total)
+}
+
+func (n *Node) wordWatches(word string) string {
+	watches, summary := n.dataWatches()
 	if word == "wchs" {
-		conns, paths, total := w.DataWatchCounts()
-		return fmt.Sprintf("%d connections watching %d paths\nTotal watches:%d\n", conns, paths, total)
+		return summary
 	}
 	byKey := map[string][]string{}
 	var keys []string
-	add := func(key, value string) {
+	for _, w := range watches {
+		key, value := w.path, fmt.Sprintf("0x%x", w.session)
+		if word == "wchc" {
+			key, value = value, key
+		}
 		if byKey[key] == nil {
 			keys = append(keys, key)
 		}
 		byKey[key] = append(byKey[key], value)
 	}
-	w.ForEachDataWatch(func(path string, id tree.WatcherID) {
-		session := n.clients.sessionOf(uint64(id))
-		if word == "wchc" {
-			add(fmt.Sprintf("0x%x", session), path)
-		} else {
-			add(path, fmt.Sprintf("0x%x", session))
-		}
-	})
 	var b strings.Builder
 	for _, key := range keys {
 		b.WriteString(key + "\n")

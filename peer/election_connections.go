@@ -17,13 +17,14 @@ type electionSender struct {
 	t    *Transport
 	peer Peer
 	wake chan struct{}
+	back chan struct{} // the peer has come to us: no more waiting
 
 	mu    sync.Mutex
 	queue []election.Message
 }
 
 func newElectionSender(t *Transport, p Peer) *electionSender {
-	return &electionSender{t: t, peer: p, wake: make(chan struct{}, 1)}
+	return &electionSender{t: t, peer: p, wake: make(chan struct{}, 1), back: make(chan struct{}, 1)}
 }
 
 // push queues m. When there is no room the oldest heartbeat makes it: a newer
@@ -58,6 +59,10 @@ func (s *electionSender) take(into []election.Message) []election.Message {
 func (s *electionSender) run() {
 	var wait backoff
 	for s.t.ctx.Err() == nil {
+		select {
+		case <-s.back: // from before this attempt
+		default:
+		}
 		conn, _, err := s.t.connect(s.peer.ID, s.peer.ServerAddress, portServer)
 		if err == nil {
 			started := time.Now()
@@ -74,8 +79,24 @@ func (s *electionSender) run() {
 				s.t.opt.Handler.Refused(s.peer.ID)
 			}
 		}
-		s.t.pause(wait.next())
+		if s.pause(wait.next()) {
+			wait.reset()
+		}
 	}
+}
+
+// pause waits before the next attempt. It reports true when the peer connected
+// meanwhile: a server that returns is spoken to at once.
+func (s *electionSender) pause(d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-s.t.ctx.Done():
+	case <-s.back:
+		return true
+	}
+	return false
 }
 
 // serve writes what is queued until the connection fails. The peer sends
@@ -140,6 +161,12 @@ func (t *Transport) replaceHearing(h Hello, c net.Conn) {
 	old := t.hearing[h.Server]
 	t.hearing[h.Server] = c
 	t.mu.Unlock()
+	if s := t.senders[h.Server]; s != nil {
+		select {
+		case s.back <- struct{}{}:
+		default:
+		}
+	}
 	if old != nil {
 		_ = old.Close()
 	}

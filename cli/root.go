@@ -29,8 +29,6 @@ var subcommands = []func(*environment) *cobra.Command{
 	newServeCommand,
 	newConfigCommand,
 	newHistoryCommand,
-	newLockCommand,
-	newElectCommand,
 	newSimulateCommand,
 	newVersionCommand,
 }

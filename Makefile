@@ -5,7 +5,7 @@ LINT_VERSION := v2.15.0
 TOOLS := $(CURDIR)/bin/tools
 FUZZTIME ?= 30s
 
-.PHONY: build try test check layout lint fuzz bench run stop compatibility clean
+.PHONY: build try test check layout lint fuzz bench mutants run stop clients clean
 
 build: ## the static binary, bin/zabkeeper
 	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X github.com/zabkeeper/zabkeeper/cli.version=$(VERSION)" -o bin/zabkeeper .
@@ -45,8 +45,12 @@ run: build ## three servers in the background
 stop: ## end the servers that run or try started
 	./test_scripts/kill.sh
 
-compatibility: build ## kazoo, zkCli.sh and go-zookeeper against three servers (installs Debian packages)
-	./test_scripts/compatibility/run.sh
+clients: ## kazoo, zkCli.sh and go-zookeeper against three servers (installs Debian packages)
+	./test_scripts/clients/install_clients.sh
+	go test -count=1 -v ./test_scripts/clients
+
+mutants: ## break one rule at a time; the tests and the simulator have to notice
+	./test_scripts/mutants.sh
 
 clean:
 	rm -rf bin run

@@ -1,6 +1,7 @@
 package zab
 
 import (
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -563,11 +564,10 @@ func (w *walk) heal() {
 	w.fail("no leader after healing")
 }
 
+var walksFlag = flag.Int("walks", 300, "how many random walks to take")
+
 func TestRandomWalk(t *testing.T) {
-	seeds := 300
-	if testing.Short() {
-		seeds = 60
-	}
+	seeds := *walksFlag
 	commits, epochs := 0, 0
 	for seed := range seeds {
 		w := newWalk(t, uint64(seed), []int{1, 2, 3, 3, 4, 5}[seed%6])

@@ -35,6 +35,7 @@ var rings = map[string][]string{
 	"node/disk":              {"node/replica", "storage", "tree", "zab"},
 	"peer":                   {"zab", "election"},
 	"config":                 {},
+	"balancer":               {"wire"},
 	"node":                   {"node", "peer", "storage", "tree", "wire", "zab", "election"},
 	"client":                 {"wire"},
 	"client/clienttest":      {"wire"},

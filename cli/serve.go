@@ -85,10 +85,12 @@ func serve(ctx context.Context, f serveFlags, stdout io.Writer) error {
 	ctx, cancel := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
 	defer cancel()
 	log.Info().Str("version", version).Str("data", o.DataDir).Str("clients", o.ClientAddress).Int("servers", len(o.Members)).Msg("starting")
+	relaxCollector()
 	n, err := node.Open(o)
 	if err != nil {
 		return exit(statusFailed, fmt.Errorf("the server does not start: %w", err))
 	}
+	go paceCollector(n.Done())
 	select {
 	case <-ctx.Done():
 		log.Info().Msg("ending")

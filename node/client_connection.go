@@ -41,6 +41,7 @@ type clientConn struct {
 	// everything behind it for its turn.
 	queue     requestQueue
 	sequence  uint64
+	syncs     int // of kind waitSync in queue
 	out       []byte
 	flushing  bool // somebody is writing to the socket
 	dirty     bool // the flusher knows about it
@@ -80,6 +81,7 @@ const (
 	waitWrite requestKind = iota // its transaction
 	waitSync                     // its read grant
 	waitTurn                     // everything before it
+	waitHand                     // a write: to be handed on when no sync is before it
 )
 
 // request is one entry of a connection's queue.

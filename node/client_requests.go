@@ -145,11 +145,12 @@ func (c *clientConn) request(w *batchWork, p []byte) {
 		c.sequence++
 		s := c.sequence & (1<<sequenceBits - 1)
 		c.queue.push(request{kind: waitSync, xid: xid, op: op, sequence: s, body: slices.Clone(body), at: now()})
+		c.syncs++
 		w.syncs = append(w.syncs, s)
 	case wire.ClassConnection:
 		c.connectionRequest(w, xid, op, body)
 	case wire.ClassReconfig:
-		c.inTurn(w, request{kind: waitTurn, xid: xid, op: op, code: wire.ErrReconfigDisabled})
+		c.inTurn(w, request{kind: waitTurn, xid: xid, op: op, code: checkReconfig(body)})
 	case wire.ClassUnknown:
 		c.inTurn(w, request{kind: waitTurn, xid: xid, op: op, code: wire.ErrUnimplemented})
 	}
@@ -189,16 +190,45 @@ func (c *clientConn) write(w *batchWork, xid int32, op wire.OpCode, body []byte)
 		c.inTurn(w, request{kind: waitTurn, xid: xid, op: op, code: code})
 		return
 	}
+	r := request{kind: waitWrite, xid: xid, op: op, at: now()}
+	if c.syncs > 0 {
+		// It could be applied before the sync is confirmed, and then what the
+		// client reads in between would be newer than its place in the order.
+		r.kind, r.body = waitHand, slices.Clone(body)
+		c.queue.push(r)
+		return
+	}
+	c.submitWrite(w, &r, body)
+	c.queue.push(r)
+}
+
+// submitWrite numbers a write and gathers its transaction. c.mu is held.
+func (c *clientConn) submitWrite(w *batchWork, r *request, body []byte) {
 	c.sequence++
-	s := c.sequence & (1<<sequenceBits - 1)
+	r.sequence = c.sequence & (1<<sequenceBits - 1)
 	t := &w.txn
-	t.Op, _ = tree.OpFor(op)
-	t.Origin, t.Request, t.Session = c.n.opt.ID, c.id<<sequenceBits|s, c.reader.Session
+	t.Op, _ = tree.OpFor(r.op)
+	t.Origin, t.Request, t.Session = c.n.opt.ID, c.id<<sequenceBits|r.sequence, c.reader.Session
 	t.Identities, t.Body = c.reader.Identities, body
 	w.submits = appendSubmission(w.submits, t)
 	t.Body = nil
 	w.writes++
-	c.queue.push(request{kind: waitWrite, xid: xid, op: op, sequence: s, at: now()})
+}
+
+// handWaiting hands on the writes that waited for a sync that is answered now, up
+// to the next sync. c.mu is held.
+func (c *clientConn) handWaiting() {
+	var w batchWork
+	for i := c.queue.head; i < len(c.queue.items) && c.queue.items[i].kind != waitSync; i++ {
+		if r := &c.queue.items[i]; r.kind == waitHand {
+			c.submitWrite(&w, r, r.body)
+			r.kind, r.body = waitWrite, nil
+		}
+	}
+	if w.writes > 0 {
+		c.n.admission.enter(w.writes)
+		c.n.inbox.submit(w.submits)
+	}
 }
 
 // complete is the loop's: the write with this sequence number has been applied.
@@ -256,7 +286,12 @@ func (c *clientConn) advance() {
 			break
 		}
 		c.execute(r)
+		wasSync := r.kind == waitSync
 		c.queue.pop()
+		if wasSync {
+			c.syncs--
+			c.handWaiting()
+		}
 	}
 	if c.throttled && c.queue.len() < (c.n.opt.RequestsPerClient+1)/2 {
 		c.throttled = false
@@ -304,7 +339,7 @@ func (c *clientConn) appendBody(r *request, start int) {
 	switch r.op {
 	case wire.OpPing, wire.OpAuth:
 	case wire.OpSync:
-		c.out = append(c.out, r.body...) // the path is echoed as it came
+		c.appendSync(r, start)
 	case wire.OpWhoAmI:
 		c.out = appendWhoAmI(c.out, c.idList)
 	default:
@@ -312,8 +347,7 @@ func (c *clientConn) appendBody(r *request, start int) {
 		out, res := state.Tree.Read(r.op, r.body, &c.reader, c.out)
 		c.out = out
 		if res.Err != wire.OK {
-			c.out = c.out[:start+wire.FrameHeaderBytes+wire.ReplyHeaderBytes]
-			binary.BigEndian.PutUint32(c.out[start+16:], uint32(res.Err))
+			c.failReply(start, res.Err)
 		}
 		if res.Watch != tree.WatchNone {
 			c.n.watchLock.Lock()
@@ -321,6 +355,33 @@ func (c *clientConn) appendBody(r *request, start int) {
 			c.n.watchLock.Unlock()
 		}
 	}
+}
+
+// failReply makes the reply that began at start one with an error.
+func (c *clientConn) failReply(start int, code wire.ErrorCode) {
+	c.out = c.out[:start+wire.FrameHeaderBytes+wire.ReplyHeaderBytes]
+	binary.BigEndian.PutUint32(c.out[start+16:], uint32(code))
+}
+
+// appendSync echoes the path, whatever it is.
+func (c *clientConn) appendSync(r *request, start int) {
+	var p wire.PathRequest
+	body := wire.NewReader(r.body)
+	if p.Decode(&body); !body.OK() {
+		c.failReply(start, body.Code())
+		return
+	}
+	c.out = p.Append(c.out)
+}
+
+// checkReconfig refuses every reconfiguration, and what is none.
+func checkReconfig(body []byte) wire.ErrorCode {
+	var p wire.ReconfigRequest
+	r := wire.NewReader(body)
+	if p.Decode(&r); !r.OK() {
+		return r.Code()
+	}
+	return wire.ErrReconfigDisabled
 }
 
 // watchRequest answers an operation on watches. Events that setWatches catches

@@ -20,6 +20,7 @@ type counters struct {
 	writeLatency latencyMeter
 	fsync        latencyMeter
 	snapshotTime latencyMeter
+	pauses       latencyMeter // of the loop, above pauseMaxMs
 }
 
 // latency sums up durations; the zero value is empty.

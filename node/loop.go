@@ -90,7 +90,12 @@ func (n *Node) handle(in *input) {
 }
 
 func (n *Node) tick() {
+	was := n.loop.lastTick
 	n.loop.lastTick = monotonic()
+	if gap := n.loop.lastTick - was; was > 0 && gap > pauseMaxMs*time.Millisecond {
+		n.counters.pauses.observe(gap)
+		n.log.Warn().Dur("ms", gap).Msg("this server was not running for a while: the machine is overloaded, or the process was stopped")
+	}
 	n.replica.Tick(zab.Millis(n.loop.lastTick/time.Millisecond), time.Now().UnixMilli())
 }
 

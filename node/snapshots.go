@@ -33,12 +33,16 @@ func (n *Node) considerSnapshot() {
 	if s.jitter == 0 {
 		s.jitter = 1 + n.random.IntN(n.opt.SnapshotRecords/2+1)
 	}
-	z, last := n.replica.State().Zxid, n.disk.NewestSnapshot()
-	records := int64(z.Counter())
-	if z.Epoch() == last.Epoch() {
+	state, last := n.replica.State(), n.disk.NewestSnapshot()
+	records := int64(state.Zxid.Counter())
+	if state.Zxid.Epoch() == last.Epoch() {
 		records -= int64(last.Counter())
 	}
-	if records >= int64(n.opt.SnapshotRecords/2+s.jitter) || n.disk.Bytes()-s.bytes >= n.opt.SnapshotBytes {
+	// A snapshot costs as much as the tree is large: a large one waits for as
+	// many records as it has nodes, so that the cost of a write stays flat.
+	recordsMin := max(int64(n.opt.SnapshotRecords/2+s.jitter), int64(state.Tree.NodeCount()))
+	bytesMin := max(n.opt.SnapshotBytes, state.Tree.DataBytes())
+	if records >= recordsMin || n.disk.Bytes()-s.bytes >= bytesMin {
 		n.startSnapshot()
 	}
 }

@@ -236,6 +236,7 @@ func (n *Node) wordMonitor() string {
 	put("snap_count", n.counters.snaps.Load())
 	summary(put, "fsynctime", n.counters.fsync.get())
 	summary(put, "snapshottime", n.counters.snapshotTime.get())
+	summary(put, "pause_time_ms", n.counters.pauses.get())
 	summary(put, "readlatency", n.counters.readLatency.get())
 	summary(put, "updatelatency", n.counters.writeLatency.get())
 	n.monitorQuorum(put, role)

@@ -2,6 +2,7 @@ package tree
 
 import (
 	"net/netip"
+	"strconv"
 	"strings"
 
 	"github.com/zabkeeper/zabkeeper/wire"
@@ -121,17 +122,46 @@ func (e *aclEntry) matches(id identity) bool {
 	return string(id.id) == e.id
 }
 
+// parsePrefix reads an address, or an address and how many of its bits count.
+// Numbers may have a sign and zeros in front, as in ZooKeeper.
 func parsePrefix(s string) (netip.Prefix, bool) {
-	if strings.IndexByte(s, '/') >= 0 {
-		p, err := netip.ParsePrefix(s)
-		return p.Masked(), err == nil
+	text, bitsText, network := strings.Cut(s, "/")
+	addr, ok := parseIPv4(text)
+	if !ok {
+		var err error
+		if addr, err = netip.ParseAddr(text); err != nil || addr.Zone() != "" {
+			return netip.Prefix{}, false
+		}
 	}
-	addr, err := netip.ParseAddr(s)
-	if err != nil || addr.Zone() != "" {
-		return netip.Prefix{}, false
+	bits := addr.BitLen()
+	if network {
+		n, err := strconv.ParseInt(bitsText, 10, 32)
+		if err != nil {
+			return netip.Prefix{}, false
+		}
+		bits = int(n)
+	} else {
+		addr = addr.Unmap()
+		bits = addr.BitLen()
 	}
-	addr = addr.Unmap()
-	return netip.PrefixFrom(addr, addr.BitLen()), true
+	p, err := addr.Prefix(bits)
+	return p, err == nil
+}
+
+func parseIPv4(s string) (netip.Addr, bool) {
+	parts := strings.Split(s, ".")
+	var b [4]byte
+	if len(parts) != len(b) {
+		return netip.Addr{}, false
+	}
+	for i, part := range parts {
+		n, err := strconv.ParseInt(part, 10, 32)
+		if err != nil || n < 0 || n > 255 {
+			return netip.Addr{}, false
+		}
+		b[i] = byte(n)
+	}
+	return netip.AddrFrom4(b), true
 }
 
 // checkACL judges the form of a client's list.

@@ -294,14 +294,18 @@ func (t *Tree) reap(c *change, r *wire.Reader) wire.ErrorCode {
 	return wire.OK
 }
 
-// setConfig writes the membership text, which changes no version.
+// setConfig writes the membership text, which counts no version: -1 from the
+// first text on. A server on its own has none, and its node stays as it began.
 func (t *Tree) setConfig(c *change, text []byte, res *OpResult) wire.ErrorCode {
 	n := t.nodes[pathConfig]
 	if n == nil || c.session != 0 {
 		return wire.ErrNoAuth
 	}
+	if len(text) == 0 && len(n.data) == 0 {
+		return wire.OK
+	}
 	t.open(n)
-	n.mzxid, n.mtime = c.zxid, c.timeMs
+	n.mzxid, n.mtime, n.version = c.zxid, c.timeMs, -1
 	t.seal(n)
 	data := make([]byte, len(text))
 	copy(data, text)

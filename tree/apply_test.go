@@ -16,7 +16,7 @@ func TestInitialStats(t *testing.T) {
 		"/":                 {Cversion: -1, NumChildren: 1},
 		"/zookeeper":        {Cversion: -2, NumChildren: 2},
 		"/zookeeper/quota":  {},
-		"/zookeeper/config": {Version: -1, Aversion: -1},
+		"/zookeeper/config": {Aversion: -1},
 	} {
 		if got := f.stat(path); got != want {
 			t.Errorf("%s: got %+v, want %+v", path, got, want)
@@ -420,6 +420,10 @@ func TestSetConfig(t *testing.T) {
 	f := newFixture(t)
 	f.watch(3, wire.OpGetData, "/zookeeper/config")
 	f.session = 0
+	f.apply(OpSetConfig, nil)
+	if stat := f.stat("/zookeeper/config"); stat != (wire.Stat{Aversion: -1}) || len(f.takeEvents()) != 0 {
+		t.Errorf("a server on its own: got %+v, want the node as it began", stat)
+	}
 	f.apply(OpSetConfig, []byte("server.1=…\nversion=1"))
 	data, stat, _ := f.get("/zookeeper/config")
 	if data != "server.1=…\nversion=1" || stat.Version != -1 || stat.Mzxid != int64(f.z) || len(f.takeEvents()) != 1 {

@@ -29,7 +29,7 @@ type modelNode struct {
 
 func newModel() *model {
 	return &model{sessions: map[uint64]bool{}, nodes: map[string]modelNode{
-		"/": {creates: 0, deletes: 0}, "/zookeeper": {}, "/zookeeper/quota": {}, "/zookeeper/config": {version: -1},
+		"/": {creates: 0, deletes: 0}, "/zookeeper": {}, "/zookeeper/quota": {}, "/zookeeper/config": {},
 	}}
 }
 

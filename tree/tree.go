@@ -59,7 +59,7 @@ func New() *Tree {
 	for _, path := range [...]string{pathRoot, pathSystem, pathQuota} {
 		t.attach(&znode{path: path, data: []byte{}, acl: t.acls.use(open).id})
 	}
-	t.attach(&znode{path: pathConfig, data: []byte{}, acl: t.acls.use(read).id, version: -1, aversion: -1})
+	t.attach(&znode{path: pathConfig, data: []byte{}, acl: t.acls.use(read).id, aversion: -1})
 	return t
 }
 

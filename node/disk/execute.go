@@ -24,7 +24,8 @@ type shared struct {
 
 	mu      sync.Mutex
 	arrived map[zab.LinkID]*Arrived
-	newest  zxid.Zxid // snapshot on disk
+	newest  zxid.Zxid       // snapshot on disk
+	good    map[string]bool // snapshots that this process wrote or read to their end
 	trims   bool
 }
 

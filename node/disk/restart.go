@@ -52,6 +52,7 @@ type Disk struct {
 func Open(o Options) (*Disk, *replica.State, zab.Recovered, Found, error) {
 	d := &Disk{opt: o}
 	d.arrived = make(map[zab.LinkID]*Arrived)
+	d.good = make(map[string]bool)
 	state, rec, found, err := d.restart()
 	if err != nil {
 		_ = d.Close(false)
@@ -100,7 +101,7 @@ func (d *Disk) newestState(found *Found) (*replica.State, error) {
 			if len(damage) > 0 {
 				found.Damaged, found.Instead = errors.Join(damage...), info.Name
 			}
-			d.newest = s.Zxid
+			d.noteSnapshot(s.Zxid)
 			return s, nil
 		}
 		damage = append(damage, err)

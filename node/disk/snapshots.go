@@ -47,11 +47,11 @@ func (d *Disk) WriteSnapshot(s *Snapshot, step func(take func()) bool) error {
 			return errors.Join(err, w.Abort())
 		}
 	}
-	if _, err := w.Commit(); err != nil {
+	if _, err := w.Commit(); err != nil { // reads it back
 		return err
 	}
 	d.noteSnapshot(s.header.Zxid)
-	_, err = snapshot.Retain(d.opt.FS, d.dir.SnapDir(), d.opt.SnapshotsKept)
+	_, err = snapshot.Retain(d.opt.FS, d.dir.SnapDir(), d.opt.SnapshotsKept, d.isGood)
 	return err
 }
 
@@ -64,7 +64,14 @@ func (d *Disk) EndSnapshot(s *Snapshot) { s.img.Close() }
 func (d *Disk) noteSnapshot(z zxid.Zxid) {
 	d.mu.Lock()
 	d.newest = max(d.newest, z)
+	d.good[snapshot.Name(z)] = true
 	d.mu.Unlock()
+}
+
+func (d *Disk) isGood(name string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.good[name]
 }
 
 // NewestSnapshot returns the zxid of the newest snapshot on disk, 0 for none.

@@ -32,6 +32,7 @@ func (e *expiry) add(session uint64, timeout, now zab.Millis) {
 		e.sessions[session] = d
 	}
 	d.timeout = timeout
+	d.bucket = 0 // a client that comes back may ask for less time than it had
 	e.touch(session, now)
 }
 

@@ -146,7 +146,7 @@ func TestRetainCountsGoodOnes(t *testing.T) {
 	if _, err := fsys.Create(dir + "/x.tmp"); err != nil {
 		t.Fatal(err)
 	}
-	good, err := Retain(fsys, dir, 3)
+	good, err := Retain(fsys, dir, 3, nil)
 	var zs []zxid.Zxid
 	for _, g := range good {
 		zs = append(zs, g.Zxid)
@@ -262,7 +262,7 @@ func TestPowerCutEverywhere(t *testing.T) {
 				}
 			}
 			if err == nil {
-				if _, err = Retain(fsys, dir, 2); err == nil {
+				if _, err = Retain(fsys, dir, 2, nil); err == nil {
 					reported = reported[2:]
 				} else if len(reported) == 4 {
 					reported = reported[2:]

@@ -382,3 +382,17 @@ func TestBlankServers(t *testing.T) {
 	w.run(1000)
 	w.want(2)
 }
+
+// E7: whoever has a live leader names it, whatever the candidate's rank.
+func TestWhoeverHasALeaderSaysSo(t *testing.T) {
+	w := newTown(t, 1, 5, 6, 7)
+	w.run(1000)
+	w.want(2)
+	follower := w.servers[0].core
+	follower.Ready()
+	follower.Step(&Message{Kind: Election, From: 2, Last: 99, Round: 4})
+	answers := follower.Ready().Send
+	if len(answers) != 1 || answers[0].M.Kind != LeaderIs || answers[0].M.Leader != 3 || answers[0].To != 2 {
+		t.Errorf("a follower answers a candidate with %+v, want leader_is 3", answers)
+	}
+}

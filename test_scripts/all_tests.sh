@@ -22,6 +22,10 @@ step "layout and unit tests with the race detector"
 mapfile -t packages < <(go list ./... | grep -v "$slow")
 go test -race -timeout 10m "${packages[@]}"
 
+step "fresh seeds, and a few mutants that must not pass"
+go run . simulate --seeds 100
+./test_scripts/mutants.sh 5 M1 M3 M7 M12 M15 M22
+
 step "without cgo and for other systems"
 CGO_ENABLED=0 go build -o /dev/null .
 GOOS=darwin GOARCH=arm64 CGO_ENABLED=0 go vet ./storage/... ./node/... ./peer/...

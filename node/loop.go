@@ -17,18 +17,19 @@ const tickEvery = 10 * time.Millisecond
 
 // loopState belongs to the loop's goroutine.
 type loopState struct {
-	conns     map[uint64]*clientConn // by connection number
-	sessions  map[uint64]*clientConn // by session, attached here
-	dirty     []*clientConn
-	syncs     map[uint64]syncWaiter
-	nextSync  uint64
-	lastTick  time.Duration
-	transport atomic.Pointer[peer.Transport]
-	snapshots snapshotState
-	receiving map[zab.LinkID]*disk.Arrived
-	send      map[zab.LinkID][]zab.Message
-	sendOrder []zab.LinkID
-	warned    map[zxid.ServerID]bool // whose node table differs
+	conns      map[uint64]*clientConn // by connection number
+	sessions   map[uint64]*clientConn // by session, attached here
+	dirty      []*clientConn
+	syncs      map[uint64]syncWaiter
+	nextSync   uint64
+	lastTick   time.Duration
+	noRoomSaid time.Duration // when a full disk was mentioned last
+	transport  atomic.Pointer[peer.Transport]
+	snapshots  snapshotState
+	receiving  map[zab.LinkID]*disk.Arrived
+	send       map[zab.LinkID][]zab.Message
+	sendOrder  []zab.LinkID
+	warned     map[zxid.ServerID]bool // whose node table differs
 }
 
 type syncWaiter struct {

@@ -1,6 +1,8 @@
 package node
 
 import (
+	"time"
+
 	"github.com/zabkeeper/zabkeeper/node/replica"
 	"github.com/zabkeeper/zabkeeper/zab"
 	"github.com/zabkeeper/zabkeeper/zab/zxid"
@@ -101,10 +103,16 @@ func (n *Node) reportEvent(e *zab.Event) {
 	}
 }
 
+// noRoomEvery is how often a full disk is mentioned.
+const noRoomEvery = 10 * time.Second
+
 // noRoom gives up leadership where the disk has no room for another segment
 // (W15): somebody who can write should lead.
 func (n *Node) noRoom(err error) {
-	n.log.Error().Err(err).Msg("no room for the next log segment; free space in the data directory")
+	if at := monotonic(); n.loop.noRoomSaid == 0 || at-n.loop.noRoomSaid > noRoomEvery {
+		n.loop.noRoomSaid = at
+		n.log.Error().Err(err).Msg("no room for the next log segment; free space in the data directory")
+	}
 	if n.replica.Core().Role() == zab.Leading && len(n.opt.Members) > 1 {
 		n.replica.Leave("no room for the log")
 	}

@@ -29,6 +29,10 @@ var subcommands = []func(*environment) *cobra.Command{
 	newServeCommand,
 	newConfigCommand,
 	newHistoryCommand,
+	newLockCommand,
+	newElectCommand,
+	newChatCommand,
+	newBalanceCommand,
 	newSimulateCommand,
 	newVersionCommand,
 }

@@ -51,8 +51,11 @@ type digestProvider struct {
 	superDigest string
 }
 
-// Identify never refuses: a wrong password is just another identity.
+// Identify refuses nothing but null: a wrong password is just another identity.
 func (p *digestProvider) Identify(data []byte, _ string) ([]tree.Identity, bool) {
+	if data == nil {
+		return nil, false
+	}
 	h := p.newHash()
 	h.Write(data)
 	user, _, _ := strings.Cut(string(data), ":")

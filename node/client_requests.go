@@ -260,6 +260,9 @@ func (c *clientConn) complete(sequence uint64, z zxid.Zxid, res *tree.Result) {
 	c.out = wire.EndFrame(c.out, start)
 	c.answered(&r, z)
 	c.n.counters.writeLatency.observe(time.Duration(now() - r.at))
+	if r.op == wire.OpCloseSession {
+		c.closeWhenWritten() // what came behind it is not answered
+	}
 	c.advance()
 }
 

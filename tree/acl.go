@@ -133,7 +133,7 @@ func parsePrefix(s string) (netip.Prefix, bool) {
 			return netip.Prefix{}, false
 		}
 	}
-	bits := addr.BitLen()
+	var bits int
 	if network {
 		n, err := strconv.ParseInt(bitsText, 10, 32)
 		if err != nil {

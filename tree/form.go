@@ -85,8 +85,11 @@ func createKind(op wire.OpCode, flags wire.CreateFlags) nodeKind {
 }
 
 // checkSlash is all that create and delete ask of a path before they look at the
-// state.
+// state. A path that is null is a malformed request to them, as it is to reads.
 func checkSlash(path []byte) wire.ErrorCode {
+	if path == nil {
+		return wire.ErrMarshalling
+	}
 	if bytes.IndexByte(path, '/') < 0 || bytes.IndexByte(path, 0) >= 0 {
 		return wire.ErrBadArguments
 	}
@@ -118,6 +121,14 @@ func checkMulti(body []byte) wire.ErrorCode {
 	}
 }
 
+// whole reports a record that lacks bytes or has no path.
+func (s *subRequest) whole(r *wire.Reader, path []byte) wire.ErrorCode {
+	if path == nil {
+		r.Fail()
+	}
+	return r.Code()
+}
+
 // subRequest is one operation of a multi; which field counts depends on op.
 type subRequest struct {
 	op          wire.OpCode
@@ -137,10 +148,11 @@ func (s *subRequest) decode(r *wire.Reader, op wire.OpCode) wire.ErrorCode {
 		if !s.create.Flags.Valid() {
 			return wire.ErrMarshalling
 		}
+		return s.whole(r, s.create.Path)
 	case wire.OpSetData:
 		s.set.Decode(r)
-	case wire.OpDelete, wire.OpCheck:
-		s.pathVersion.Decode(r)
+		return s.whole(r, s.set.Path)
 	}
-	return r.Code()
+	s.pathVersion.Decode(r)
+	return s.whole(r, s.pathVersion.Path)
 }

@@ -31,7 +31,7 @@ func (t *Tree) Read(op wire.OpCode, body []byte, who *Reader, dst []byte) ([]byt
 	case wire.OpGetData, wire.OpExists, wire.OpGetChildren, wire.OpGetChildren2:
 		var req wire.PathWatchRequest
 		req.Decode(&r)
-		if !r.OK() {
+		if !r.OK() || req.Path == nil {
 			return dst, ReadResult{Err: wire.ErrMarshalling}
 		}
 		return t.readWatched(op, &req, who, dst)
@@ -41,6 +41,8 @@ func (t *Tree) Read(op wire.OpCode, body []byte, who *Reader, dst []byte) ([]byt
 		code := r.Code()
 		switch {
 		case code != wire.OK:
+		case req.Path == nil && op != wire.OpGetEphemerals: // there it means all
+			code = wire.ErrMarshalling
 		case op == wire.OpGetACL:
 			dst, code = t.appendGetACL(req.Path, who, dst)
 		case op == wire.OpGetEphemerals:
@@ -183,7 +185,7 @@ func (t *Tree) appendMultiRead(body []byte, who *Reader, dst []byte) ([]byte, wi
 	for op, more := m.Next(); more; op, more = m.Next() {
 		var req wire.PathWatchRequest
 		req.Decode(&m.Reader)
-		if !m.OK() || !wire.MultiReadAllowed(op) || len(dst)-start > multiReadBytesMax {
+		if !m.OK() || req.Path == nil || !wire.MultiReadAllowed(op) || len(dst)-start > multiReadBytesMax {
 			return dst[:start], wire.ErrMarshalling
 		}
 		req.Watch = false

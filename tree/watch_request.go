@@ -19,10 +19,11 @@ func (t *Tree) WatchRequest(
 		} else {
 			req.DecodePersistent(&r)
 		}
-		if r.OK() {
-			t.setWatches(w, id, &req, settings, sink)
+		if !r.OK() || !req.Whole() {
+			return dst, wire.ErrMarshalling
 		}
-		return dst, r.Code()
+		t.setWatches(w, id, &req, settings, sink)
+		return dst, wire.OK
 	case wire.OpAddWatch, wire.OpCheckWatches, wire.OpRemoveWatches:
 		var req wire.PathModeRequest
 		req.Decode(&r)
@@ -34,7 +35,7 @@ func (t *Tree) WatchRequest(
 		}
 		kind := wire.WatcherType(req.Mode)
 		switch {
-		case !kind.Valid():
+		case !kind.Valid(), req.Path == nil && op == wire.OpCheckWatches:
 			return dst, wire.ErrMarshalling
 		case op == wire.OpCheckWatches && !w.Has(id, kind, req.Path),
 			op == wire.OpRemoveWatches && !w.Remove(id, kind, req.Path):

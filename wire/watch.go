@@ -117,3 +117,19 @@ func (s *SetWatches) DecodePersistent(r *Reader) {
 	s.Decode(r)
 	s.Persistent, s.Recursive = r.Strings(), r.Strings()
 }
+
+// Whole reports whether no list and no path is null; ZooKeeper refuses the whole
+// request otherwise.
+func (s *SetWatches) Whole() bool {
+	for _, list := range [...]Strings{s.Data, s.Exist, s.Child, s.Persistent, s.Recursive} {
+		if list.count < 0 {
+			return false
+		}
+		for path := range list.All {
+			if path == nil {
+				return false
+			}
+		}
+	}
+	return true
+}

@@ -1,0 +1,43 @@
+package balancer
+
+// backend is what is known of a server. Balancer.mu guards everything below
+// address.
+type backend struct {
+	id      uint32
+	address string
+
+	healthy  bool
+	refused  bool // it answers with another number
+	draining bool
+	role     string
+	zxid     int64
+	problem  string // why it is not healthy
+	misses   int    // probes without an answer, in a row
+	conns    map[*relay]struct{}
+	routed   uint64 // connections, ever
+	failures uint64 // how often it went from healthy to not
+}
+
+// hangUp closes the connections to the server.
+func (s *backend) hangUp() {
+	for r := range s.conns {
+		r.close()
+	}
+}
+
+// choose returns the server for a new connection: the one its session is on, or
+// the healthy one with the fewest connections, by number where they are equal.
+// Servers in not have just failed. The caller holds b.mu.
+func (b *Balancer) choose(session int64, not map[*backend]bool) *backend {
+	usable := func(s *backend) bool { return s != nil && s.healthy && !s.draining && !not[s] }
+	if s := b.sessions.server(session); usable(s) {
+		return s
+	}
+	var best *backend
+	for _, s := range b.backends {
+		if usable(s) && (best == nil || len(s.conns) < len(best.conns)) {
+			best = s
+		}
+	}
+	return best
+}

@@ -81,10 +81,10 @@ func (g *guarded) end(why error, send func(syscall.Signal), done <-chan error) {
 	grace := time.NewTimer(g.flags.grace)
 	defer grace.Stop()
 	select {
-	case _ = <-done:
+	case <-done: //nolint:errcheck // how a command ends that was told to is no news
 	case <-grace.C:
 		send(syscall.SIGKILL)
-		_ = <-done // it was killed; that is no news
+		<-done //nolint:errcheck // likewise
 	}
 }
 

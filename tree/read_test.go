@@ -37,6 +37,13 @@ func TestReadErrorsAndWatches(t *testing.T) {
 		{wire.OpGetData, watchRecord("/a/"), wire.ErrNoNode, WatchNone},
 		{wire.OpGetData, watchRecord(""), wire.ErrNoNode, WatchNone},
 		{wire.OpGetData, []byte{0, 0}, wire.ErrMarshalling, WatchNone},
+		{wire.OpGetData, nullPath(0), wire.ErrMarshalling, WatchNone},
+		{wire.OpExists, nullPath(1), wire.ErrMarshalling, WatchNone},
+		{wire.OpGetChildren, nullPath(1), wire.ErrMarshalling, WatchNone},
+		{wire.OpGetACL, nullPath(), wire.ErrMarshalling, WatchNone},
+		{wire.OpGetAllChildrenNumber, nullPath(), wire.ErrMarshalling, WatchNone},
+		{wire.OpGetEphemerals, nullPath(), wire.OK, WatchNone},
+		{wire.OpMultiRead, multiBody(subOp{wire.OpGetData, nullPath(0)}), wire.ErrMarshalling, WatchNone},
 		{wire.OpGetACL, pathRecord("/no"), wire.ErrNoNode, WatchNone},
 		{wire.OpGetACL, pathRecord("/locked"), wire.ErrNoAuth, WatchNone},
 		{wire.OpSetData, nil, wire.ErrUnimplemented, WatchNone},
@@ -123,3 +130,6 @@ func TestMultiReadIsBounded(t *testing.T) {
 		t.Errorf("100 MB of answer: got %v, %d bytes", res.Err, len(reply))
 	}
 }
+
+// nullPath is a record that begins with a null path.
+func nullPath(rest ...byte) []byte { return append([]byte{0xff, 0xff, 0xff, 0xff}, rest...) }

@@ -370,3 +370,25 @@ func TestFiredWatchesAreSwept(t *testing.T) {
 		t.Errorf("left behind: %d watches on %d paths", r.Count(), len(r.data.paths))
 	}
 }
+
+func TestWatchRequestsWithNulls(t *testing.T) {
+	f := newFixture(t)
+	null := nullPath()
+	for _, c := range []struct {
+		op   wire.OpCode
+		body []byte
+		want wire.ErrorCode
+	}{
+		{wire.OpSetWatches, append(make([]byte, 8), "\xff\xff\xff\xff\x00\x00\x00\x00\x00\x00\x00\x00"...), wire.ErrMarshalling},
+		{wire.OpSetWatches, append(make([]byte, 8), "\x00\x00\x00\x01\xff\xff\xff\xff\x00\x00\x00\x00\x00\x00\x00\x00"...), wire.ErrMarshalling},
+		{wire.OpSetWatches, make([]byte, 20), wire.OK},
+		{wire.OpCheckWatches, append(null, 0, 0, 0, 3), wire.ErrMarshalling},
+		{wire.OpRemoveWatches, append(null, 0, 0, 0, 3), wire.ErrNoWatcher},
+		{wire.OpAddWatch, append(null, 0, 0, 0, 0), wire.ErrBadArguments},
+	} {
+		_, got := f.tree.WatchRequest(f.watches, 3, c.op, c.body, 0, f, nil)
+		if got != c.want || len(f.takeEvents()) != 0 || f.watches.Count() != 0 {
+			t.Errorf("%v %q: got %v, %d watches; want %v and none", c.op, c.body, got, f.watches.Count(), c.want)
+		}
+	}
+}

@@ -263,3 +263,24 @@ func TestCreateFlags(t *testing.T) {
 		}
 	}
 }
+
+func TestSetWatchesAreWholeWithoutNulls(t *testing.T) {
+	null := AppendInt(AppendInt(nil, 1), -1)
+	r := NewReader(null)
+	nullPath := r.Strings()
+	r = NewReader(AppendInt(nil, -1))
+	nullList := r.Strings()
+	for _, c := range []struct {
+		s    SetWatches
+		want bool
+	}{
+		{SetWatches{}, true},
+		{SetWatches{Data: NewStrings("/a", ""), Recursive: NewStrings("/b")}, true},
+		{SetWatches{Data: NewStrings("/a"), Child: nullPath}, false},
+		{SetWatches{Persistent: nullList}, false},
+	} {
+		if got := c.s.Whole(); got != c.want {
+			t.Errorf("%+v: got %v, want %v", c.s, got, c.want)
+		}
+	}
+}

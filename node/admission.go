@@ -28,7 +28,7 @@ func (a *admission) leave(n int) {
 	a.mu.Lock()
 	before := a.count
 	a.count -= n
-	if before > a.limit && a.count <= a.limit {
+	if n > 0 && before > a.limit && a.count <= a.limit {
 		a.room.Broadcast()
 	}
 	a.mu.Unlock()

@@ -175,11 +175,19 @@ func (c *clientConn) finish() {
 // lingerTimeout is how long a closed connection's last bytes are read.
 const lingerTimeout = time.Second
 
-// abort closes the connection at once.
+// abort closes the connection at once. What it had under way gives its room to
+// others: their readers, and its own, may be waiting for that.
 func (c *clientConn) abort() {
 	c.mu.Lock()
 	c.closing, c.closed = true, true
 	c.resume.Broadcast()
+	writes := 0
+	for ; c.queue.len() > 0; c.queue.pop() {
+		if c.queue.first().kind == waitWrite {
+			writes++
+		}
+	}
 	c.mu.Unlock()
+	c.n.admission.leave(writes)
 	_ = c.nc.Close()
 }

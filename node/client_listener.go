@@ -85,15 +85,6 @@ func (n *Node) connectionGone(c *clientConn) {
 		delete(t.byHost, c.host)
 	}
 	t.mu.Unlock()
-	c.mu.Lock()
-	writes := 0
-	for ; c.queue.len() > 0; c.queue.pop() {
-		if c.queue.first().kind == waitWrite {
-			writes++
-		}
-	}
-	c.mu.Unlock()
-	n.admission.leave(writes)
 	n.inbox.post(func() { n.forget(c) })
 }
 

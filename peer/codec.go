@@ -56,8 +56,8 @@ type layout struct {
 var layouts = [zab.PassThrough]layout{
 	zab.FollowerInfo:    {true, nothing, []field{fieldAccepted, fieldBlank, fieldTable, fieldConfigZxid}},
 	zab.AskInfo:         {true, nothing, nil},
-	zab.NewEpoch:        {true, nothing, nil},
-	zab.AckEpoch:        {true, config, []field{fieldVote, fieldBase, fieldConfigZxid, fieldSpans}},
+	zab.NewEpoch:        {true, nothing, []field{fieldSeq}},
+	zab.AckEpoch:        {true, config, []field{fieldVote, fieldBase, fieldConfigZxid, fieldSpans, fieldSeq}},
 	zab.NackEpoch:       {true, nothing, []field{fieldAccepted}},
 	zab.HistoryPull:     {true, nothing, []field{fieldBase, fieldSpans}},
 	zab.Truncate:        {true, nothing, nil},

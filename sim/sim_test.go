@@ -2,6 +2,9 @@ package sim
 
 import (
 	"flag"
+	"os"
+	"strconv"
+	"strings"
 	"testing"
 )
 
@@ -46,5 +49,23 @@ func TestDeterminism(t *testing.T) {
 		if a.TraceHash != b.TraceHash {
 			t.Errorf("seed %d: trace hashes %x and %x", seed, a.TraceHash, b.TraceHash)
 		}
+	}
+}
+
+// TestSeedsThatFailed replays what once went wrong.
+func TestSeedsThatFailed(t *testing.T) {
+	b, err := os.ReadFile("seeds.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(b)) {
+		if strings.HasPrefix(line, "#") {
+			continue
+		}
+		seed, err := strconv.ParseUint(strings.Fields(line)[0], 10, 64)
+		if err != nil {
+			t.Fatalf("%q: %v", line, err)
+		}
+		report(t, Run(seed, Options{}))
 	}
 }

@@ -129,6 +129,12 @@ func (w *World) trace(format string, args ...any) {
 }
 
 func (w *World) run(us int64) {
+	defer func() {
+		// An assertion of the code under test is a violation like any other.
+		if p := recover(); p != nil {
+			w.fail("assertion: %v", p)
+		}
+	}()
 	end := w.sched.now + us
 	for w.err == nil && w.sched.now < end && w.sched.step() {
 		continue

@@ -15,6 +15,7 @@ type leadership struct {
 	deadline Millis  // of establishment
 	nextPing Millis
 	pingSeq  uint64
+	offers   uint64 // new_epoch messages sent, in all
 
 	foundation  *Configuration // the cluster never ran: this epoch's record founds it
 	promised    bool           // the leader's own promise is durable
@@ -101,7 +102,7 @@ func (c *Core) onFollowerInfo(l *link, m *Message) {
 		return
 	}
 	if c.lead.promised {
-		c.send(l.id, Message{Kind: NewEpoch, Epoch: c.epoch})
+		c.offerEpoch(l)
 	}
 }
 
@@ -199,16 +200,28 @@ func (c *Core) promiseDurable() {
 	c.lead.promised = true
 	for _, l := range c.lead.links {
 		if l.hasInfo {
-			c.send(l.id, Message{Kind: NewEpoch, Epoch: c.epoch})
+			c.offerEpoch(l)
 		}
 	}
 	c.evaluate()
 }
 
+// offerEpoch asks l's server for its promise and its history. Nothing is sent to
+// it before the answer, so the answer tells what it has when its stream begins.
+func (c *Core) offerEpoch(l *link) {
+	c.lead.offers++
+	l.asked, l.answer, l.streaming = c.lead.offers, nil, false
+	c.send(l.id, Message{Kind: NewEpoch, Epoch: c.epoch, Seq: l.asked})
+}
+
+// onAckEpoch takes the answer to the last offer, once. An answer to an earlier
+// one, or a second to this one, describes a log that has been written to since:
+// to synchronize from it would truncate what is committed.
 func (c *Core) onAckEpoch(l *link, m *Message) {
-	if m.Epoch != c.epoch || c.epoch == 0 {
+	if m.Epoch != c.epoch || c.epoch == 0 || l.asked == 0 || m.Seq != l.asked {
 		return
 	}
+	l.asked = 0
 	answer := *m
 	l.answer = &answer
 	l.last = m.Zxid

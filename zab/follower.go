@@ -106,6 +106,7 @@ func (c *Core) onNewEpoch(l *link, m *Message) {
 		return
 	}
 	c.epoch = m.Epoch
+	l.offered = m.Seq
 	c.follow.vote = m.Epoch > c.accepted || c.promisedTo == l.peer
 	if m.Epoch > c.accepted {
 		c.accepted, c.promisedTo = m.Epoch, l.peer
@@ -116,7 +117,7 @@ func (c *Core) onNewEpoch(l *link, m *Message) {
 }
 
 func (c *Core) answerEpoch(l *link) {
-	m := Message{Kind: AckEpoch, Epoch: c.epoch, Vote: c.follow.vote, Zxid: c.last, Spans: slices.Clone(c.spans), Base: c.base,
+	m := Message{Kind: AckEpoch, Epoch: c.epoch, Seq: l.offered, Vote: c.follow.vote, Zxid: c.last, Spans: slices.Clone(c.spans), Base: c.base,
 		ConfigZxid: c.members.committed.at}
 	if cfg := c.members.committed.c; cfg != nil {
 		m.Config = AppendConfiguration(nil, cfg)

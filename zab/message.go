@@ -14,8 +14,8 @@ type Kind uint8
 const (
 	FollowerInfo Kind = 1  // F: Accepted, Zxid (last), Blank, ConfigZxid, Table
 	AskInfo      Kind = 2  // L: asks for a fresh FollowerInfo on a live link (renewal)
-	NewEpoch     Kind = 3  // L: Epoch
-	AckEpoch     Kind = 4  // F: Epoch, Vote, Zxid, Spans, Base, ConfigZxid, Config
+	NewEpoch     Kind = 3  // L: Epoch, Seq
+	AckEpoch     Kind = 4  // F: Epoch, Seq, Vote, Zxid, Spans, Base, ConfigZxid, Config
 	NackEpoch    Kind = 5  // F: Accepted
 	HistoryPull  Kind = 6  // L: Epoch, Zxid, Spans, Base; asks the donor for its history
 	Truncate     Kind = 7  // both: Zxid, the last common record

@@ -83,7 +83,7 @@ func leaderWithHistory(t *testing.T) *Core {
 	}
 	persisted(c, c.Ready())
 	for id := LinkID(2); id <= 3; id++ {
-		c.Step(id, &Message{Kind: AckEpoch, Epoch: 3, Vote: true, Zxid: tail[1].Zxid, Spans: []record.Span{{Epoch: 2, Last: 1}}})
+		c.Step(id, &Message{Kind: AckEpoch, Epoch: 3, Seq: c.lead.link(id).asked, Vote: true, Zxid: tail[1].Zxid, Spans: []record.Span{{Epoch: 2, Last: 1}}})
 	}
 	if c.Phase() != Synchronization {
 		t.Fatalf("phase %v, want synchronization", c.Phase())
@@ -166,5 +166,35 @@ func TestReadIndexWaitsForALaterPong(t *testing.T) {
 	c.Step(2, &Message{Kind: Pong, Seq: pings[0].Seq, Time: pings[0].Time})
 	if g := c.Ready().Grants; len(g) != 1 || g[0].ID != 77 || g[0].Zxid != zxid.New(3, 0) {
 		t.Errorf("grants %v, want request 77 at the commit point", g)
+	}
+}
+
+// A follower that introduced itself twice is asked twice. Only its answer to the
+// last question counts, and once: an older one describes a log that has been
+// written to since. Simulator, seed 1003715.
+func TestOnlyTheAnswerToTheLastOfferCounts(t *testing.T) {
+	c := leaderWithHistory(t)
+	persisted(c, c.Ready())
+	c.Step(2, &Message{Kind: Acknowledge, Epoch: 3, Zxid: zxid.New(3, 0)})
+	c.Ready()
+	l := c.lead.link(3)
+	c.Step(3, &Message{Kind: FollowerInfo, Accepted: 3, Zxid: zxid.New(2, 1)})
+	first := l.asked
+	c.Step(3, &Message{Kind: FollowerInfo, Accepted: 3, Zxid: zxid.New(2, 1)})
+	answer := Message{Kind: AckEpoch, Epoch: 3, Vote: true, Zxid: zxid.New(2, 5), Spans: []record.Span{{Epoch: 2, Last: 5}}}
+	syncs := func(seq uint64) int {
+		answer.Seq = seq
+		c.Step(3, &answer)
+		return len(sent(c.Ready(), Truncate))
+	}
+	if n := syncs(first); n != 0 {
+		t.Error("the answer to an earlier offer began a synchronization")
+	}
+	last := l.asked
+	if n := syncs(last); n != 1 {
+		t.Errorf("the answer to the last offer began %d synchronizations, want 1", n)
+	}
+	if n := syncs(last); n != 0 {
+		t.Error("a second answer began the synchronization anew")
 	}
 }

@@ -18,6 +18,8 @@ type link struct {
 	table    uint64
 	last     zxid.Zxid
 	answer   *Message // ack_epoch
+	asked    uint64   // the new_epoch whose answer is awaited; 0 for none
+	offered  uint64   // follower: the last new_epoch's Seq
 
 	// The outgoing cursor. Everything up to sent is under way or there, and
 	// everything up to matched is durable at the other end.

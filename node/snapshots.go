@@ -38,10 +38,10 @@ func (n *Node) considerSnapshot() {
 	if state.Zxid.Epoch() == last.Epoch() {
 		records -= int64(last.Counter())
 	}
-	// A snapshot costs as much as the tree is large: a large one waits for as
-	// many records as it has nodes, so that the cost of a write stays flat.
-	recordsMin := max(int64(n.opt.SnapshotRecords/2+s.jitter), int64(state.Tree.NodeCount()))
-	bytesMin := max(n.opt.SnapshotBytes, state.Tree.DataBytes())
+	// A snapshot costs as much as the tree is large: a large one waits for half
+	// as many records as it has nodes, so that the cost of a write stays flat.
+	recordsMin := max(int64(n.opt.SnapshotRecords/2+s.jitter), int64(state.Tree.NodeCount())/2)
+	bytesMin := max(n.opt.SnapshotBytes, state.Tree.DataBytes()/2)
 	if records >= recordsMin || n.disk.Bytes()-s.bytes >= bytesMin {
 		n.startSnapshot()
 	}

@@ -58,7 +58,7 @@ func (s *server) options() replica.Options {
 func (s *server) start() {
 	var inc [16]byte
 	inc[0], inc[1] = byte(s.id), s.incarnation+1
-	d, state, rec, found, err := disk.Open(disk.Options{FS: s.fs, Dir: "/data", Server: s.id, Incarnation: inc, SegmentBytes: 64 << 10, SnapshotsKept: 3})
+	d, state, rec, found, err := disk.Open(disk.Options{FS: s.fs, Dir: "/data", Server: s.id, Incarnation: inc, SegmentBytes: 8 << 10, SnapshotsKept: 2})
 	if err != nil {
 		s.w.fail("server %d does not start: %v", s.id, err)
 		return

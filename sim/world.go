@@ -98,7 +98,7 @@ func (w *World) draw(o Options) Options {
 	o.Clients = pick(o.Clients, 1, 6)
 	o.Seconds = pick(o.Seconds, 10, 40)
 	o.ThinkUs = int64(pick(int(o.ThinkUs), 5_000, 60_000))
-	o.SnapshotEvery = uint64(pick(int(o.SnapshotEvery), 50, 1000))
+	o.SnapshotEvery = uint64(pick(int(o.SnapshotEvery), 20, 600))
 	if o.CounterLimit == 0 {
 		o.CounterLimit = []uint32{30, 200, 0xF000_0000, 0xF000_0000}[r.IntN(4)]
 	}

@@ -418,6 +418,19 @@ func TestQuotas(t *testing.T) {
 		t.Errorf("without limits: got %v", got)
 	}
 	stats("count=3,bytes=9")
+	f.delete("/zookeeper/quota/a/zookeeper_stats", -1)
+	f.mustCreate("/zookeeper/quota/a/zookeeper_stats", "x", 0)
+	stats("count=4,bytes=9") // counted once, and then left alone
+	f.mustCreate("/a/e", "1", 0)
+	stats("count=4,bytes=9")
+	f.apply(OpMulti, multiBody(
+		subOp{wire.OpDelete, pathVersion("/zookeeper/quota/a/zookeeper_stats", -1)},
+		subOp{wire.OpCreate, createBody("/zookeeper/quota/a/zookeeper_stats", "y", 0, openACL)},
+		subOp{wire.OpDelete, pathVersion("/zookeeper/quota/a/zookeeper_stats", -1)},
+	))
+	if f.res.MultiFailed || f.tree.Digest() != fullDigest(f.tree) {
+		t.Errorf("statistics made and deleted in one multi: %+v, digest %x, want %x", f.res.Multi, f.tree.Digest(), fullDigest(f.tree))
+	}
 }
 
 func TestSetConfig(t *testing.T) {

@@ -17,6 +17,7 @@ type quota struct {
 	limits, stats *znode // stats is nil while a client has not created it
 	count, bytes  int64
 	dirty         bool
+	once          bool // no limits: the statistics are written when they are created, and then left
 }
 
 // quotaTarget returns the path that a node below /zookeeper/quota is about. The
@@ -42,10 +43,13 @@ func (t *Tree) quotaAttached(n *znode) {
 		t.quotaDirty(q)
 	}
 	if target, ok := quotaTarget(n.path, quotaStatsName); ok {
-		if q := t.quotas[target]; q != nil {
-			q.stats = n
-			t.quotaDirty(q)
+		q := t.quotas[target]
+		if q == nil {
+			q = &quota{path: target, once: true}
+			q.count, q.bytes = t.measure(target)
 		}
+		q.stats = n
+		t.quotaDirty(q)
 	}
 }
 
@@ -96,7 +100,8 @@ func (t *Tree) quotaDirty(q *quota) {
 func (t *Tree) flushQuotas() {
 	for _, q := range t.dirtyQuotas {
 		q.dirty = false
-		if q.stats != nil && t.quotas[q.path] == q {
+		current := t.quotas[q.path] == q || q.once && t.nodes[q.stats.path] == q.stats
+		if q.stats != nil && current {
 			text := strconv.AppendInt([]byte("count="), q.count, 10)
 			text = strconv.AppendInt(append(text, ",bytes="...), q.bytes, 10)
 			t.replaceData(q.stats, text)

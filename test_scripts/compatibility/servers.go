@@ -1,0 +1,166 @@
+package compatibility
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// zooKeeperJars are Debian's; the first names its dependencies in its manifest.
+var zooKeeperJars = []string{"/usr/share/java/zookeeper.jar", "/usr/share/java/slf4j-simple.jar"}
+
+// ZooKeeperInstalled reports whether there is a ZooKeeper to compare with.
+func ZooKeeperInstalled() bool {
+	_, err := os.Stat(zooKeeperJars[0])
+	_, java := exec.LookPath("java")
+	return err == nil && java == nil
+}
+
+// SuperPassword belongs to the user super of every server that is started here.
+const SuperPassword = "super:secret"
+
+// superDigest is the identity of SuperPassword.
+const superDigest = "super:lK75jTNcA+U9vtVEw5vB51mj/w4="
+
+// TickMs is short, so that sessions expire while a test waits.
+const TickMs = 300
+
+// MinSessionMs and MaxSessionMs bound the timeouts of sessions.
+const (
+	MinSessionMs = 2 * TickMs
+	MaxSessionMs = 30_000
+)
+
+// Server is a process that serves clients, alone.
+type Server struct {
+	Name    string
+	Address string
+	command []string
+	log     string
+	cmd     *exec.Cmd
+	done    chan struct{}
+}
+
+// StartZooKeeper starts a ZooKeeper in dir.
+func StartZooKeeper(dir string, port int) (*Server, error) {
+	cfg, err := writeConfiguration(dir, port)
+	if err != nil {
+		return nil, err
+	}
+	// Containers and TTL nodes are never reaped while sequences are compared; the
+	// log is not forced to the disk, because nobody pulls the plug here.
+	s := &Server{Name: "ZooKeeper", command: []string{"java", "-Xmx512m", "-Dzookeeper.forceSync=no",
+		"-Dznode.container.checkIntervalMs=86400000", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+		"-cp", strings.Join(zooKeeperJars, ":"), "org.apache.zookeeper.server.quorum.QuorumPeerMain", cfg}}
+	return s, s.begin(dir, port)
+}
+
+// StartZabkeeper starts zabkeeper in dir.
+func StartZabkeeper(binary, dir string, port int) (*Server, error) {
+	cfg, err := writeConfiguration(dir, port)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{Name: "zabkeeper", command: []string{binary, "serve", "--log-level", "warn", "--zoocfg", cfg}}
+	return s, s.begin(dir, port)
+}
+
+func writeConfiguration(dir string, port int) (string, error) {
+	data := filepath.Join(dir, "data")
+	text := fmt.Sprintf("tickTime=%d\nminSessionTimeout=%d\nmaxSessionTimeout=%d\ndataDir=%s\nclientPort=%d\nclientPortAddress=127.0.0.1\n"+
+		"maxClientCnxns=0\nadmin.enableServer=false\n4lw.commands.whitelist=*\nextendedTypesEnabled=true\nenforceQuota=true\n"+
+		"DigestAuthenticationProvider.superDigest=%s\nnio.sessionlessCnxnTimeout=2000\n", TickMs, MinSessionMs, MaxSessionMs, data, port, superDigest)
+	cfg := filepath.Join(dir, "zoo.cfg")
+	return cfg, errors.Join(os.MkdirAll(data, 0o755), os.WriteFile(cfg, []byte(text), 0o644))
+}
+
+func (s *Server) begin(dir string, port int) error {
+	s.Address = net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+	s.log = filepath.Join(dir, "log")
+	return s.Start()
+}
+
+// Start starts the process, again after Kill, and waits until it serves.
+func (s *Server) Start() error {
+	log, err := os.OpenFile(s.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		return fmt.Errorf("%s: %w", s.Name, err)
+	}
+	defer func() { _ = log.Close() }()
+	cmd := exec.Command(s.command[0], s.command[1:]...)
+	cmd.Stdout, cmd.Stderr = log, log
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("%s: %w", s.Name, err)
+	}
+	done := make(chan struct{})
+	s.cmd, s.done = cmd, done
+	go func() {
+		_ = cmd.Wait()
+		close(done)
+	}()
+	for deadline := time.Now().Add(time.Minute); !strings.Contains(s.Word("srvr"), "Mode: "); time.Sleep(20 * time.Millisecond) {
+		select {
+		case <-done:
+			return fmt.Errorf("%s ended at once: %s", s.Name, s.LogTail())
+		default:
+		}
+		if time.Now().After(deadline) {
+			s.Kill()
+			return fmt.Errorf("%s does not serve: %s", s.Name, s.LogTail())
+		}
+	}
+	return nil
+}
+
+// Word sends a four-letter word; a server that is not reached answers nothing.
+func (s *Server) Word(word string) string {
+	nc, err := net.DialTimeout("tcp", s.Address, time.Second)
+	if err != nil {
+		return ""
+	}
+	defer func() { _ = nc.Close() }()
+	_ = nc.SetDeadline(time.Now().Add(2 * time.Second))
+	if _, err := nc.Write([]byte(word)); err != nil {
+		return ""
+	}
+	var text strings.Builder
+	b := make([]byte, 4096)
+	for {
+		n, err := nc.Read(b)
+		text.Write(b[:n])
+		if err != nil {
+			return text.String()
+		}
+	}
+}
+
+// Kill ends the process at once.
+func (s *Server) Kill() {
+	if s.cmd != nil {
+		_ = s.cmd.Process.Kill()
+		<-s.done
+		s.cmd = nil
+	}
+}
+
+// Alive reports whether the process runs.
+func (s *Server) Alive() bool {
+	select {
+	case <-s.done:
+		return false
+	default:
+		return s.cmd != nil
+	}
+}
+
+// LogTail returns the end of what the server has logged.
+func (s *Server) LogTail() string {
+	b, _ := os.ReadFile(s.log)
+	return string(b[max(0, len(b)-2000):])
+}

@@ -377,6 +377,7 @@ func (r *Replica) heed(events []zab.Event) {
 // epoch record is applied, so the table is complete.
 func (r *Replica) startExpiry() {
 	r.expiry = newExpiry(r.opt.ExpiryGranule, r.now)
+	r.nextReap = r.now + r.opt.Reaping.Interval // clients that lost the old leader come back first
 	r.state.Tree.ForEachSession(func(s tree.Session) bool {
 		r.expiry.add(s.ID, zab.Millis(s.TimeoutMs), r.now)
 		return true

@@ -39,13 +39,11 @@ func (g *generator) request(slot int, alone bool) request {
 		r.body = r.body[:g.IntN(len(r.body))]
 		r.text += fmt.Sprintf(" (cut to %d bytes)", len(r.body))
 		r.tags |= tagTruncated
-	} else if g.IntN(50) == 0 && len(r.body) >= 4 && r.relative == relativeNone {
+	} else if g.IntN(50) == 0 && len(r.body) >= 4 && r.relative == relativeNone && r.op != wire.OpAddWatch {
+		// Not addWatch: a watch without a path keeps ZooKeeper from ever closing the connection.
 		first := []int32{-1, -1, -2, math.MinInt32, math.MaxInt32, 1 << 20}[g.IntN(6)]
 		binary.BigEndian.PutUint32(r.body, uint32(first))
 		r.text += fmt.Sprintf(" (beginning with %d)", first)
-		if r.op == wire.OpAddWatch {
-			r.tags |= tagBadWatchPath
-		}
 	} else if g.IntN(50) == 0 {
 		r.body = append(r.body, make([]byte, 1+g.IntN(9))...)
 		r.text += " (with bytes behind)"

@@ -75,7 +75,7 @@ func writeConfiguration(dir string, port int) (string, error) {
 	data := filepath.Join(dir, "data")
 	text := fmt.Sprintf("tickTime=%d\nminSessionTimeout=%d\nmaxSessionTimeout=%d\ndataDir=%s\nclientPort=%d\nclientPortAddress=127.0.0.1\n"+
 		"maxClientCnxns=0\nadmin.enableServer=false\n4lw.commands.whitelist=*\nextendedTypesEnabled=true\nenforceQuota=true\n"+
-		"DigestAuthenticationProvider.superDigest=%s\nnio.sessionlessCnxnTimeout=2000\n", TickMs, MinSessionMs, MaxSessionMs, data, port, superDigest)
+		"DigestAuthenticationProvider.superDigest=%s\nnio.sessionlessCnxnTimeout=2000\nznode.container.checkIntervalMs=86400000\n", TickMs, MinSessionMs, MaxSessionMs, data, port, superDigest)
 	cfg := filepath.Join(dir, "zoo.cfg")
 	return cfg, errors.Join(os.MkdirAll(data, 0o755), os.WriteFile(cfg, []byte(text), 0o644))
 }

@@ -70,6 +70,7 @@ var layouts = [zab.PassThrough]layout{
 	zab.ReadRequest:     {true, nothing, []field{fieldSeq}},
 	zab.ReadGrant:       {true, nothing, []field{fieldSeq}},
 	zab.Goodbye:         {true, nothing, nil},
+	zab.HandOver:        {true, nothing, []field{fieldSeq}},
 	snapshotBegin:       {true, nothing, []field{fieldSeq}},
 	snapshotChunk:       {true, payload, []field{fieldSeq}},
 	snapshotEnd:         {true, nothing, []field{fieldSeq}},

@@ -18,9 +18,11 @@ func (c *Core) Serving() bool {
 }
 
 // CanPropose reports whether Propose may be called now.
-func (c *Core) CanPropose() bool { return c.role == Leading && c.phase == Broadcast && !c.handingOff() }
+func (c *Core) CanPropose() bool {
+	return c.role == Leading && c.phase == Broadcast && !c.countersUsedUp() && !c.lead.leaving
+}
 
-func (c *Core) handingOff() bool { return c.last.Counter() >= zxid.CounterMax-1 }
+func (c *Core) countersUsedUp() bool { return c.last.Counter() >= zxid.CounterMax-1 }
 
 // Propose orders one transaction; fill appends its bytes. It returns the
 // transaction's zxid.

@@ -28,6 +28,10 @@ type Member struct {
 type Configuration struct {
 	Cluster [16]byte
 	Members []Member // by ascending ID
+	// Origin and Request name the client's request that asked for it, for the
+	// server that answers; zero where no client did.
+	Origin  zxid.ServerID
+	Request uint64
 }
 
 // ErrConfiguration reports bytes that are not a configuration.
@@ -36,7 +40,8 @@ var ErrConfiguration = errors.New("zab: not a configuration")
 const configurationFormat = 1
 
 // AppendConfiguration encodes c: format u8, cluster id, member count u16, then
-// per member id u32, voter u8, incarnation, address length u16, address.
+// per member id u32, voter u8, incarnation, address length u16, address; then
+// origin u32 and request u64 where a client asked for it.
 func AppendConfiguration(dst []byte, c *Configuration) []byte {
 	dst = append(dst, configurationFormat)
 	dst = append(dst, c.Cluster[:]...)
@@ -51,6 +56,10 @@ func AppendConfiguration(dst []byte, c *Configuration) []byte {
 		dst = append(dst, m.Incarnation[:]...)
 		dst = binary.LittleEndian.AppendUint16(dst, uint16(len(m.Address)))
 		dst = append(dst, m.Address...)
+	}
+	if c.Origin != 0 {
+		dst = binary.LittleEndian.AppendUint32(dst, uint32(c.Origin))
+		dst = binary.LittleEndian.AppendUint64(dst, c.Request)
 	}
 	return dst
 }
@@ -83,6 +92,9 @@ func DecodeConfiguration(b []byte) (*Configuration, error) {
 		m.Address, b = string(b[:k]), b[k:]
 		c.Members = append(c.Members, m)
 	}
+	if len(b) >= 4+8 {
+		c.Origin, c.Request = zxid.ServerID(binary.LittleEndian.Uint32(b)), binary.LittleEndian.Uint64(b[4:])
+	}
 	return c, nil
 }
 
@@ -105,6 +117,11 @@ func (c *Configuration) Voters() []zxid.ServerID {
 		}
 	}
 	return ids
+}
+
+func (c *Configuration) voter(id zxid.ServerID) bool {
+	m := c.Member(id)
+	return m != nil && m.Voter
 }
 
 // binds reports whether c counts the votes of that directory of that server.
@@ -142,87 +159,3 @@ func (c *Configuration) candidate(matched func(*Member) zxid.Zxid) zxid.Zxid {
 	slices.Sort(have)
 	return have[(len(have)-1)/2]
 }
-
-// placed is a configuration and the record that carries it.
-type placed struct {
-	at zxid.Zxid
-	c  *Configuration
-}
-
-// membership is what one server knows of configurations: those that its own
-// log carries, in order, and how far they are known to be committed.
-type membership struct {
-	inLog     []placed
-	committed placed // newest known to be committed, from wherever it was learnt
-}
-
-// learn notes a committed configuration.
-func (ms *membership) learn(p placed) {
-	if p.c != nil && p.at >= ms.committed.at {
-		ms.committed = p
-	}
-	ms.forgetOld()
-}
-
-func (ms *membership) appended(p placed) { ms.inLog = append(ms.inLog, p) }
-
-func (ms *membership) truncated(last zxid.Zxid) {
-	for len(ms.inLog) > 0 && ms.inLog[len(ms.inLog)-1].at > last {
-		ms.inLog = ms.inLog[:len(ms.inLog)-1]
-	}
-}
-
-// commit notes that everything in the log up to z is committed. It returns the
-// configuration that became committed by that, if one did.
-func (ms *membership) commit(z zxid.Zxid) (placed, bool) {
-	var newest placed
-	for _, p := range ms.inLog {
-		if p.at <= z && p.at > ms.committed.at {
-			newest = p
-		}
-	}
-	if newest.c == nil {
-		return placed{}, false
-	}
-	ms.learn(newest)
-	return newest, true
-}
-
-// forgetOld drops entries that are not newer than the committed one.
-func (ms *membership) forgetOld() {
-	i := 0
-	for i < len(ms.inLog) && ms.inLog[i].at <= ms.committed.at {
-		i++
-	}
-	ms.inLog = ms.inLog[i:]
-}
-
-// inForce returns the configurations that must each give a majority: the
-// newest committed one and a later one in the log (C6). Of two later ones the
-// earlier is certainly committed (C1).
-func (ms *membership) inForce() []placed {
-	base := ms.committed
-	later := ms.inLog
-	if len(later) >= 2 {
-		base = later[len(later)-2]
-		later = later[len(later)-1:]
-	}
-	var out []placed
-	if base.c != nil {
-		out = append(out, base)
-	}
-	return append(out, later...)
-}
-
-// newest returns the configuration that the log will have once everything in
-// it is committed; nil before the first one.
-func (ms *membership) newest() *Configuration {
-	if n := len(ms.inLog); n > 0 {
-		return ms.inLog[n-1].c
-	}
-	return ms.committed.c
-}
-
-// pending reports whether a configuration is in the log that is not known to
-// be committed.
-func (ms *membership) pending() bool { return len(ms.inLog) > 0 }

@@ -296,6 +296,7 @@ func (c *Core) noteConfiguration(r record.Record) {
 	cfg, err := DecodeConfiguration(r.Body())
 	assert(err == nil, "zab: record %s: %v", r.Zxid, err)
 	c.members.appended(placed{r.Zxid, cfg})
+	c.event(Event{Kind: MembersProposed, Zxid: r.Zxid})
 }
 
 // setCommitted moves the commit point and notes a configuration it passes.

@@ -24,6 +24,7 @@ type leadership struct {
 	donorLast   zxid.Zxid
 	renewing    bool
 	serving     bool // the epoch record is applied
+	leaving     bool // the newest configuration does not count this leader (C8)
 	reads       []pendingRead
 	heard       map[Incarnation]Millis // when each data directory's server last answered, whatever became of the link
 }
@@ -90,7 +91,7 @@ func (c *Core) stepLeader(l *link, m *Message) {
 	case Goodbye:
 		c.closeLink(l.id)
 		c.lead.drop(l.id)
-	case AskInfo, NewEpoch, HistoryPull, Commit, UpToDate, Ping, ReadGrant, PassThrough:
+	case AskInfo, NewEpoch, HistoryPull, Commit, UpToDate, Ping, ReadGrant, HandOver, PassThrough:
 	}
 }
 
@@ -107,18 +108,28 @@ func (c *Core) onFollowerInfo(l *link, m *Message) {
 }
 
 // isVoter reports whether id votes, whatever data directory it comes with.
-// Epochs that observers accepted must not steer the choice (D1).
 func (c *Core) isVoter(id zxid.ServerID) bool {
 	cfg := c.members.newest()
 	if cfg == nil {
 		cfg = &Configuration{Members: c.opt.Table}
 	}
-	m := cfg.Member(id)
-	return m != nil && m.Voter
+	return cfg.voter(id)
 }
 
 // counted reports whether l's server is a voter that the configuration binds.
 func (l *link) counted(cfg *Configuration) bool { return cfg.binds(l.peer, l.incarnation) }
+
+// countedSomewhere reports whether a configuration in force counts l's vote. In
+// a cluster that is being founded everybody has the same, nothing.
+func (c *Core) countedSomewhere(l *link) bool {
+	force := c.members.inForce()
+	for _, p := range force {
+		if l.counted(p.c) {
+			return true
+		}
+	}
+	return len(force) == 0
+}
 
 // quorumOfLinks reports whether this server (where self holds) and the links
 // for which has holds are a quorum of every configuration in force (D5). A
@@ -158,18 +169,34 @@ func (c *Core) maybeChooseEpoch() {
 	if !c.quorumOfLinks(true, func(l *link) bool { return l.hasInfo }) {
 		return
 	}
+	c.epoch = c.highestAccepted() + 1
+	assert(c.epoch <= zxid.EpochMax, "zab: epochs are used up")
+	c.accepted, c.promisedTo, c.lead.promised = c.epoch, c.opt.Self, false
+	c.addPersist(PersistOp{Kind: PersistPromise, Epoch: c.epoch, To: c.opt.Self}, persistOp{epoch: c.epoch})
+	c.progress()
+	c.event(Event{Kind: EpochChosen, Epoch: c.epoch})
+}
+
+// learnerAheadMax is how far the epoch that a server without a vote accepted may
+// be above the voters' and still steer the choice: a server that was removed
+// while it tried to lead must be able to follow again, and nobody may burn
+// epochs (V4).
+const learnerAheadMax = 1 << 10
+
+func (c *Core) highestAccepted() zxid.Epoch {
 	e := max(c.accepted, c.last.Epoch())
 	for _, l := range c.lead.links {
 		if l.hasInfo && c.isVoter(l.peer) {
 			e = max(e, l.accepted)
 		}
 	}
-	c.epoch = e + 1
-	assert(c.epoch <= zxid.EpochMax, "zab: epochs are used up")
-	c.accepted, c.promisedTo, c.lead.promised = c.epoch, c.opt.Self, false
-	c.addPersist(PersistOp{Kind: PersistPromise, Epoch: c.epoch, To: c.opt.Self}, persistOp{epoch: c.epoch})
-	c.progress()
-	c.event(Event{Kind: EpochChosen, Epoch: c.epoch})
+	voters := e
+	for _, l := range c.lead.links {
+		if l.hasInfo && l.accepted <= voters+learnerAheadMax {
+			e = max(e, l.accepted)
+		}
+	}
+	return e
 }
 
 // mayFound is N1: every voter of the table is here, has nothing, and has the
@@ -248,7 +275,9 @@ func (c *Core) evaluate() {
 	}
 	var best *link
 	for _, l := range c.lead.links {
-		if cfg := c.members.newest(); !votes(l) || (cfg != nil && !l.counted(cfg)) {
+		// A voter that the newest configuration removes counts as long as the one
+		// before is in force: it may hold what was committed since.
+		if !votes(l) || !c.countedSomewhere(l) {
 			continue
 		}
 		if l.answer.Zxid > c.last && (best == nil || l.answer.Zxid > best.answer.Zxid) {
@@ -271,11 +300,8 @@ func (c *Core) mustRestartDiscovery() bool {
 		if a == nil {
 			continue
 		}
-		if a.ConfigZxid > c.members.committed.at && len(a.Config) > 0 {
-			if cfg, err := DecodeConfiguration(a.Config); err == nil {
-				c.members.learn(placed{a.ConfigZxid, cfg})
-				restart = true
-			}
+		if c.learnFrom(a) {
+			restart = true
 		}
 		if a.Zxid.Epoch() >= c.epoch {
 			l.accepted = max(l.accepted, a.Zxid.Epoch())
@@ -329,6 +355,10 @@ func (c *Core) pulled() {
 
 // establish appends the epoch record and starts to bring followers in.
 func (c *Core) establish() {
+	if c.lead.foundation == nil && c.leaving() {
+		c.becomeLooking("the history that was adopted removes this server")
+		return
+	}
 	var body []byte
 	if c.lead.foundation != nil {
 		body = AppendConfiguration(nil, c.lead.foundation)
@@ -375,10 +405,10 @@ func (c *Core) progress() {
 	c.lead.deadline = max(c.lead.deadline, c.now+c.opt.Timing.Progress)
 }
 
-// onStuckFollower is D10: a voter that promised a failed leader a higher epoch
-// can never be counted in this one. Renewing the epoch frees it.
+// onStuckFollower is D10: a server that promised a failed leader a higher epoch
+// can never take part in this one. Renewing the epoch frees it.
 func (c *Core) onStuckFollower(l *link) {
-	if !c.isVoter(l.peer) || l.accepted < c.epoch {
+	if l.accepted < c.epoch || !c.isVoter(l.peer) && l.accepted > c.epoch+learnerAheadMax {
 		return
 	}
 	if c.phase == Broadcast {

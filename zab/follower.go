@@ -93,6 +93,8 @@ func (c *Core) stepFollower(l *link, m *Message) {
 			c.follow.connected = false // it never led; the election should know
 		}
 		c.becomeLooking(fmt.Sprintf("server %d does not lead", l.peer))
+	case HandOver:
+		c.onHandOver(m)
 	case FollowerInfo, AckEpoch, NackEpoch, Pong, ReadRequest, PassThrough:
 	}
 }
@@ -114,6 +116,19 @@ func (c *Core) onNewEpoch(l *link, m *Message) {
 		return
 	}
 	c.addPersist(PersistOp{Kind: PersistBarrier}, persistOp{epoch: m.Epoch, link: l.id})
+}
+
+// learnFrom takes a committed configuration out of a message, whoever sent it
+// (C6).
+func (c *Core) learnFrom(m *Message) bool {
+	if m.ConfigZxid <= c.members.committed.at || len(m.Config) == 0 {
+		return false
+	}
+	cfg, err := DecodeConfiguration(m.Config)
+	if err == nil {
+		c.members.learn(placed{m.ConfigZxid, cfg})
+	}
+	return err == nil
 }
 
 func (c *Core) answerEpoch(l *link) {
@@ -232,8 +247,11 @@ func (c *Core) SnapshotReceived(id LinkID, s Snapshot) {
 	}
 	c.flushAppends()
 	c.tail.reset(s.Zxid)
+	known := c.members.committed
 	c.members = membership{}
 	c.members.learn(placed{s.ConfigZxid, s.Config})
+	c.members.learn(known)
+	c.event(Event{Kind: MembersChanged, Zxid: c.members.committed.at})
 	c.spans = slices.Clone(s.Spans)
 	c.base, c.last, c.lastChain = s.Zxid, s.Zxid, s.Chain
 	c.committed, c.delivered = s.Zxid, s.Zxid

@@ -17,6 +17,12 @@ func (c *Core) tickLeader() {
 			return
 		}
 	}
+	if c.phase == Broadcast && c.lead.leaving && !c.members.pending() && c.delivered == c.committed {
+		if !c.HandOver("this server is not a voter any more") {
+			c.becomeLooking("this server is not a voter any more")
+		}
+		return
+	}
 	if c.phase != Broadcast && c.now >= c.lead.deadline {
 		c.becomeLooking(fmt.Sprintf("not established in time, phase %s", c.phase))
 		return
@@ -57,6 +63,11 @@ func (c *Core) ping() {
 		c.pingLink(l)
 		if l.upToDate {
 			c.rebind(l)
+		}
+	}
+	for _, l := range c.lead.links {
+		if l.hasInfo && l.accepted > c.epoch && l.answer == nil {
+			c.onStuckFollower(l) // it could not be freed before: a configuration was pending
 		}
 	}
 }

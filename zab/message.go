@@ -28,6 +28,7 @@ const (
 	ReadRequest  Kind = 14 // F: Seq
 	ReadGrant    Kind = 15 // L: Seq, Zxid
 	Goodbye      Kind = 16 // both: the sender ends this link on purpose
+	HandOver     Kind = 17 // L: Epoch, Seq (the successor's number)
 
 	PassThrough Kind = 64
 )
@@ -61,7 +62,7 @@ type Message struct {
 func (k Kind) String() string {
 	names := [...]string{"", "follower_info", "ask_info", "new_epoch", "ack_epoch", "nack_epoch", "history_pull",
 		"sync_trunc", "transaction_proposal", "transaction_acknowledge", "transaction_commit", "up_to_date",
-		"ping", "pong", "read_index", "read_index_ok", "goodbye"}
+		"ping", "pong", "read_index", "read_index_ok", "goodbye", "handoff"}
 	if k > 0 && int(k) < len(names) {
 		return names[k]
 	}

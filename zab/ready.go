@@ -69,7 +69,9 @@ const (
 	FollowFailed   // the leader's port did not answer
 	SyncStarted
 	LinkRefused
-	MembersChanged
+	MembersProposed // a configuration is in the log
+	MembersChanged  // a configuration is committed
+	LeadershipOffered
 	RenewalStarted
 	TableDiffers
 	Halted

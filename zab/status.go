@@ -40,6 +40,15 @@ func (c *Core) Accepted() (zxid.Epoch, zxid.ServerID) { return c.accepted, c.pro
 // first one.
 func (c *Core) Configuration() *Configuration { return c.members.committed.c }
 
+// InForce appends the configurations that count now: the newest that is
+// committed, and a later one in the log.
+func (c *Core) InForce(dst []*Configuration) []*Configuration {
+	for _, p := range c.members.inForce() {
+		dst = append(dst, p.c)
+	}
+	return dst
+}
+
 // Voter reports whether this server is to vote, bound or not.
 func (c *Core) Voter() bool { return c.isVoter(c.opt.Self) }
 
@@ -80,6 +89,7 @@ func (c *Core) SendToLeader(m Message) {
 // FollowerStatus describes one follower as its leader sees it.
 type FollowerStatus struct {
 	Server   zxid.ServerID
+	Member   bool
 	Voter    bool
 	UpToDate bool
 	Matched  zxid.Zxid
@@ -91,7 +101,8 @@ type FollowerStatus struct {
 func (c *Core) Followers() []FollowerStatus {
 	var out []FollowerStatus
 	for _, l := range c.lead.links {
-		out = append(out, FollowerStatus{Server: l.peer, Voter: c.isVoter(l.peer), UpToDate: l.upToDate,
+		cfg := c.members.newest()
+		out = append(out, FollowerStatus{Server: l.peer, Member: cfg != nil && cfg.Member(l.peer) != nil, Voter: c.isVoter(l.peer), UpToDate: l.upToDate,
 			Matched: l.matched, Sent: l.sent, InFlight: l.windowBytes})
 	}
 	return out

@@ -137,17 +137,16 @@ func (c *Core) anyLink(id LinkID) *link {
 }
 
 // cursorEnd is the last record that may be sent on l now. Observers get what is
-// committed (A13), a leader that adopts a history gets what was agreed.
+// committed (A13), a leader that adopts a history gets what was agreed. A voter
+// that is being removed gets everything: its removal needs its majority too.
 func (c *Core) cursorEnd(l *link) zxid.Zxid {
 	if l.limit != 0 {
 		return l.limit
 	}
-	if cfg := c.members.newest(); cfg != nil {
-		if m := cfg.Member(l.peer); m == nil || !m.Voter {
-			return c.committed
-		}
+	if c.members.votes(l.peer) {
+		return c.last
 	}
-	return c.last
+	return c.committed
 }
 
 func (c *Core) pumpAll() {

@@ -49,19 +49,21 @@ type walkLink struct {
 }
 
 type walk struct {
-	t       *testing.T
-	r       *rand.Rand
-	seed    uint64
-	servers []*walkServer
-	links   []*walkLink
-	nextID  LinkID
-	dials   map[*walkServer]zxid.ServerID
-	chains  map[zxid.Zxid]uint64
-	leaders map[zxid.Epoch]zxid.ServerID
-	order   []record.Record
-	by      []zxid.Epoch // epoch of whoever delivered order[i] first
-	wipes   int
-	trace   []string
+	t         *testing.T
+	r         *rand.Rand
+	seed      uint64
+	servers   []*walkServer
+	founders  int // the first of the servers; the others can be added
+	links     []*walkLink
+	nextID    LinkID
+	dials     map[*walkServer]zxid.ServerID
+	chains    map[zxid.Zxid]uint64
+	leaders   map[zxid.Epoch]zxid.ServerID
+	order     []record.Record
+	by        []zxid.Epoch // epoch of whoever delivered order[i] first
+	wipes     int
+	reconfigs int
+	trace     []string
 }
 
 func (w *walk) fail(format string, args ...any) {
@@ -75,10 +77,10 @@ func (w *walk) note(format string, args ...any) {
 	w.trace = append(w.trace, fmt.Sprintf(format, args...))
 }
 
-func newWalk(t *testing.T, seed uint64, n int) *walk {
-	w := &walk{t: t, seed: seed, r: rand.New(rand.NewPCG(seed, 7)), dials: map[*walkServer]zxid.ServerID{},
+func newWalk(t *testing.T, seed uint64, n, spares int) *walk {
+	w := &walk{t: t, seed: seed, founders: n, r: rand.New(rand.NewPCG(seed, 7)), dials: map[*walkServer]zxid.ServerID{},
 		chains: map[zxid.Zxid]uint64{}, leaders: map[zxid.Epoch]zxid.ServerID{}}
-	for i := range n {
+	for i := range n + spares {
 		s := &walkServer{id: zxid.ServerID(i + 1), now: 1}
 		s.inc[0], s.inc[1] = byte(i+1), 1
 		w.servers = append(w.servers, s)
@@ -91,7 +93,7 @@ func newWalk(t *testing.T, seed uint64, n int) *walk {
 
 func (w *walk) table() []Member {
 	var out []Member
-	for _, s := range w.servers {
+	for _, s := range w.servers[:w.founders] {
 		out = append(out, Member{ID: s.id, Voter: true})
 	}
 	return out
@@ -240,6 +242,9 @@ func (w *walk) pump(s *walkServer) {
 		if e.Kind == Established {
 			w.established(s, e.Epoch)
 		}
+		if e.Kind == LeadershipOffered && w.r.IntN(3) > 0 {
+			defer w.offered(s, e.Server)
+		}
 	}
 	for _, r := range rd.Deliver {
 		w.delivered(s, r)
@@ -278,6 +283,38 @@ func (w *walk) pump(s *walkServer) {
 		if l := w.find(id); l != nil {
 			w.closeLink(l)
 		}
+	}
+}
+
+// offered does what a leader that hands over suggests.
+func (w *walk) offered(s *walkServer, to zxid.ServerID) {
+	if to == s.id {
+		s.core.Lead()
+	} else {
+		s.core.Follow(to)
+	}
+	w.pump(s)
+}
+
+// reconfigure asks a leader for members drawn at random.
+func (w *walk) reconfigure(s *walkServer) {
+	var members []Member
+	voters := 0
+	for _, o := range w.servers {
+		if k := w.r.IntN(8); k < 6 {
+			members = append(members, Member{ID: o.id, Voter: k > 0})
+			if k > 0 {
+				voters++
+			}
+		}
+	}
+	if voters > 0 {
+		err := s.core.Reconfigure(members, 0, 0)
+		w.note("%d is asked for the members %v: %v", s.id, members, err)
+		if err == nil {
+			w.reconfigs++
+		}
+		w.pump(s)
 	}
 }
 
@@ -439,6 +476,9 @@ func (w *walk) step(faults bool) {
 			w.dial(s)
 		}
 	case k < 80:
+		if faults && s.core.CanPropose() && w.r.IntN(30) == 0 {
+			w.reconfigure(s)
+		}
 		if s.core.CanPropose() {
 			body := []byte(fmt.Sprintf("%d of %d", len(w.trace), s.id))
 			s.core.Propose(func(b []byte) []byte { return append(b, body...) })
@@ -462,9 +502,6 @@ func (w *walk) step(faults bool) {
 // mayWipe keeps losses within the fault model: no quorum loses synced data, and
 // the next loss waits until the last victim is whole again.
 func (w *walk) mayWipe(victim *walkServer) bool {
-	if len(w.servers)-1 <= len(w.servers)/2 {
-		return false // the others could not bind the new directory
-	}
 	for _, s := range w.servers {
 		if s == victim {
 			continue
@@ -472,14 +509,23 @@ func (w *walk) mayWipe(victim *walkServer) bool {
 		if !s.up || s.core.Configuration() == nil {
 			return false
 		}
-		m := s.core.Configuration()
-		for _, o := range w.servers {
-			if o != victim && !m.binds(o.id, o.inc) {
-				return false
+		for _, m := range s.core.InForce(nil) {
+			others := 0
+			for _, o := range w.servers {
+				if v := m.Member(o.id); v == nil || !v.Voter || o == victim {
+					continue
+				}
+				if !m.binds(o.id, o.inc) {
+					return false
+				}
+				others++
+			}
+			if others <= len(m.Voters())/2 {
+				return false // the others could not bind the new directory
 			}
 		}
 	}
-	return true
+	return len(w.servers) > 1
 }
 
 func (w *walk) fault(s *walkServer) {
@@ -510,6 +556,9 @@ func (w *walk) fault(s *walkServer) {
 		}
 	case k < 19:
 		s.core.Leave("fault")
+		w.pump(s)
+	default:
+		s.core.HandOver("fault")
 		w.pump(s)
 	}
 }
@@ -568,17 +617,18 @@ var walksFlag = flag.Int("walks", 300, "how many random walks to take")
 
 func TestRandomWalk(t *testing.T) {
 	seeds := *walksFlag
-	commits, epochs := 0, 0
+	commits, epochs, reconfigs := 0, 0, 0
 	for seed := range seeds {
-		w := newWalk(t, uint64(seed), []int{1, 2, 3, 3, 4, 5}[seed%6])
+		w := newWalk(t, uint64(seed), []int{1, 2, 3, 3, 4, 5}[seed%6], []int{0, 2, 0, 1}[seed%4])
 		for range 4000 {
 			w.step(true)
 		}
 		w.heal()
 		commits += len(w.order)
 		epochs += len(w.leaders)
+		reconfigs += w.reconfigs
 	}
-	t.Logf("%d commits in %d epochs", commits, epochs)
+	t.Logf("%d commits in %d epochs, %d reconfigurations", commits, epochs, reconfigs)
 	if commits < 10*seeds {
 		t.Errorf("%d commits in %d walks: the walk does not get anywhere", commits, seeds)
 	}

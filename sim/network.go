@@ -211,7 +211,7 @@ func (n *network) heal() {
 // partition cuts the network in one of several shapes.
 func (n *network) partition() {
 	n.heal()
-	servers := n.w.opt.Servers
+	servers := len(n.w.servers)
 	ports := []port{electionPort, leaderPort}
 	switch n.w.net.IntN(4) {
 	case 0:

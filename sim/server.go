@@ -45,6 +45,7 @@ type server struct {
 
 func (s *server) options() replica.Options {
 	o := replica.Options{ElectionTiming: election.DefaultTiming(), ExpiryGranule: 50, PauseMax: 250, Random: s.w.split(uint64(s.id)<<16 | s.life),
+		Reconfig: reconfigOptions(),
 		Settings: tree.SettingExtendedTypes,
 		Zab: zab.Options{Self: s.id, Incarnation: zab.Incarnation(s.disk.Identity().Incarnation), Timing: zab.DefaultTiming(),
 			HistoryBytes: 20_000, WindowBytes: 100_000, WindowRecords: 200, CounterLimit: s.w.opt.CounterLimit}}
@@ -72,6 +73,11 @@ func (s *server) start() {
 	s.snapshot, s.stopSnap, s.snapWanted, s.applied, s.serving = nil, nil, nil, 0, false
 	state.Watches = tree.NewWatchRegistry()
 	s.replica = replica.New(s.options(), rec, state)
+	for _, o := range s.w.servers {
+		if o != s {
+			s.replica.AddGuest(o.id)
+		}
+	}
 	s.w.trace("server %d starts: applied %s last %s replayed %d", s.id, rec.Applied, rec.Last, found.Replayed)
 	s.w.check.restarted(s)
 	s.tick(s.life)

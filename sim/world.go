@@ -15,7 +15,8 @@ import (
 // Options of a run; the zero value of each is replaced by one drawn from the
 // seed.
 type Options struct {
-	Servers       int
+	Servers       int // that found the cluster
+	Spares        int // that can be added to it
 	Clients       int
 	Seconds       int // simulated, with faults
 	ThinkUs       int64
@@ -68,9 +69,11 @@ func Run(seed uint64, o Options) Result {
 	w.net, w.disks, w.proc, w.cli = w.split(1), w.split(2), w.split(3), w.split(4)
 	w.opt = w.draw(o)
 	w.network, w.check = newNetwork(w), newChecker(w)
-	for i := range w.opt.Servers {
+	for i := range w.opt.Servers + w.opt.Spares {
 		s := &server{w: w, id: zxid.ServerID(i + 1), fs: vfs.NewMemory()}
 		w.servers = append(w.servers, s)
+	}
+	for _, s := range w.servers {
 		s.start()
 	}
 	for i := range w.opt.Clients {
@@ -95,6 +98,7 @@ func (w *World) draw(o Options) Options {
 		return from + r.IntN(to-from+1)
 	}
 	o.Servers = []int{1, 2, 3, 3, 3, 4, 5, 5, 7}[r.IntN(9)]
+	o.Spares = []int{0, 0, 1, 2, 2}[r.IntN(5)]
 	o.Clients = pick(o.Clients, 1, 6)
 	o.Seconds = pick(o.Seconds, 10, 40)
 	o.ThinkUs = int64(pick(int(o.ThinkUs), 5_000, 60_000))
@@ -184,7 +188,8 @@ func (w *World) fault() {
 	}
 	w.sched.after(int64(w.proc.IntN(3_000_000)), w.fault)
 	s := w.servers[w.proc.IntN(len(w.servers))]
-	kinds := []string{"crash", "crash leader", "partition", "heal", "reset", "pause", "loss", "slow disk", "clock", "wipe", "crash all"}
+	kinds := []string{"crash", "crash leader", "partition", "heal", "reset", "pause", "loss", "slow disk", "clock", "wipe", "crash all",
+		"members", "members", "hand over", "call election"}
 	kind := kinds[w.proc.IntN(len(kinds))]
 	w.faults[kind]++
 	w.trace("fault: %s (server %d)", kind, s.id)
@@ -214,6 +219,12 @@ func (w *World) fault() {
 		s.clockOffset += int64(w.proc.IntN(7_200_000)) - 3_600_000
 	case "wipe":
 		w.wipe(s)
+	case "members":
+		w.reconfigure(s)
+	case "hand over":
+		s.input(func() { s.replica.HandOver("fault") })
+	case "call election":
+		s.input(s.replica.CallElection)
 	case "crash all":
 		if w.proc.IntN(4) == 0 {
 			for _, s := range w.servers {
@@ -221,32 +232,6 @@ func (w *World) fault() {
 			}
 		}
 	}
-}
-
-// wipe empties a data directory, as long as the others can count without it: a
-// lost directory is a lost disk, and the model allows a minority of those at a
-// time.
-func (w *World) wipe(s *server) {
-	if len(w.servers)-1 <= len(w.servers)/2 {
-		return
-	}
-	for _, o := range w.servers {
-		if o == s {
-			continue
-		}
-		if !o.up || o.replica.Core().Configuration() == nil {
-			return
-		}
-		for _, m := range o.replica.Core().Configuration().Members {
-			if p := w.servers[m.ID-1]; p != s && m.Incarnation != p.identity() {
-				return
-			}
-		}
-	}
-	w.crash(s)
-	w.trace("server %d loses its data directory", s.id)
-	s.fs = vfs.NewMemory()
-	s.incarnation++
 }
 
 // recover stops the faults and waits until everybody serves and has the same.

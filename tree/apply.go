@@ -83,7 +83,11 @@ func (t *Tree) apply(c *change, txn *Transaction, res *Result) wire.ErrorCode {
 	case OpReap:
 		return t.reap(c, &r)
 	case OpSetConfig:
-		return t.setConfig(c, txn.Body, &res.OpResult)
+		return t.setConfig(c, txn.Body, res)
+	case OpReconfig:
+		if code := wire.ErrorCode(r.Int()); r.OK() {
+			return code
+		}
 	}
 	return wire.ErrMarshalling
 }
@@ -296,7 +300,7 @@ func (t *Tree) reap(c *change, r *wire.Reader) wire.ErrorCode {
 
 // setConfig writes the membership text, which counts no version: -1 from the
 // first text on. A server on its own has none, and its node stays as it began.
-func (t *Tree) setConfig(c *change, text []byte, res *OpResult) wire.ErrorCode {
+func (t *Tree) setConfig(c *change, text []byte, res *Result) wire.ErrorCode {
 	n := t.nodes[pathConfig]
 	if n == nil || c.session != 0 {
 		return wire.ErrNoAuth
@@ -304,6 +308,7 @@ func (t *Tree) setConfig(c *change, text []byte, res *OpResult) wire.ErrorCode {
 	if len(text) == 0 && len(n.data) == 0 {
 		return wire.OK
 	}
+	res.Config = text
 	t.open(n)
 	n.mzxid, n.mtime, n.version = c.zxid, c.timeMs, -1
 	t.seal(n)

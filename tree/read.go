@@ -201,3 +201,18 @@ func (t *Tree) appendMultiRead(body []byte, who *Reader, dst []byte) ([]byte, wi
 	}
 	return wire.AppendMultiEnd(dst), wire.OK
 }
+
+// CheckReconfig says whether the client of a reconfig may change the membership:
+// its session must be attached to its server, and it needs WRITE on
+// /zookeeper/config, or be an operator.
+func (t *Tree) CheckReconfig(txn *Transaction, settings Settings) wire.ErrorCode {
+	c := change{session: txn.Session, origin: txn.Origin}
+	if code := t.checkOwner(&c); code != wire.OK {
+		return code
+	}
+	n := t.nodes[pathConfig]
+	if txn.Settings&SettingOperator == 0 && (n == nil || !t.acls.byID[n.acl].allows(wire.PermWrite, txn.Identities, settings)) {
+		return wire.ErrNoAuth
+	}
+	return wire.OK
+}

@@ -20,6 +20,7 @@ type Result struct {
 	Session     Session    // of session transactions that succeeded; otherwise its ID alone
 	Multi       []OpResult // of a multi that could be decoded
 	MultiFailed bool       // nothing of the multi was applied
+	Config      []byte     // of setConfig: the new text
 }
 
 func (r *Result) reset(op Op, session uint64) {
@@ -49,6 +50,8 @@ func (r *Result) AppendReply(dst []byte, op wire.OpCode) []byte {
 		return r.Stat.Append(wire.AppendString(dst, r.Path))
 	case wire.OpSetData, wire.OpSetACL:
 		return r.Stat.Append(dst)
+	case wire.OpReconfig:
+		return r.Stat.Append(wire.AppendBuffer(dst, r.Config))
 	case wire.OpMulti:
 		for i := range r.Multi {
 			dst = r.Multi[i].appendMulti(dst)

@@ -16,6 +16,7 @@ const (
 	OpSetACL          Op = 7
 	OpMulti           Op = 14
 	OpCreate2         Op = 15
+	OpReconfig        Op = 16 // as received: for the leader to carry out; in the log: refused, body the error code
 	OpCreateContainer Op = 19
 	OpReap            Op = 20 // a leader's delete of an idle container or TTL node; body {path}
 	OpCreateTTL       Op = 21
@@ -30,7 +31,7 @@ const (
 func OpFor(op wire.OpCode) (Op, bool) {
 	switch op {
 	case wire.OpCreate, wire.OpDelete, wire.OpSetData, wire.OpSetACL, wire.OpMulti,
-		wire.OpCreate2, wire.OpCreateContainer, wire.OpCreateTTL:
+		wire.OpCreate2, wire.OpCreateContainer, wire.OpCreateTTL, wire.OpReconfig:
 		return Op(op), true
 	case wire.OpCloseSession:
 		return OpCloseSession, true
@@ -50,6 +51,10 @@ const (
 	SettingSASL                               // sasl is a known ACL scheme
 	SettingX509                               // x509 is a known ACL scheme
 )
+
+// SettingOperator is an origin's word to its leader, in a transaction on its way
+// there: the client runs on the server's own host and may change the membership.
+const SettingOperator Settings = 1 << 7
 
 // TimeMsMax is the latest time a transaction can carry.
 const TimeMsMax = 1<<48 - 1

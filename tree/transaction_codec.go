@@ -42,6 +42,12 @@ func appendTime(dst []byte, ms int64) []byte {
 	return binary.LittleEndian.AppendUint16(dst, uint16(ms>>32))
 }
 
+// TransactionOp returns the operation of an encoded transaction.
+func TransactionOp(b []byte) Op {
+	assert(len(b) >= offsetRest, "operation of %d bytes", len(b))
+	return Op(b[offsetOp])
+}
+
 // StampTransaction sets settings and time of an encoded transaction.
 func StampTransaction(b []byte, settings Settings, timeMs int64) {
 	assert(len(b) >= offsetRest, "stamp on %d bytes", len(b))

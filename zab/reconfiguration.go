@@ -22,12 +22,29 @@ var (
 // before it is whole: it is bound to the data directory it came with if it is up
 // to date now, and otherwise when it is. CanPropose must hold.
 func (c *Core) Reconfigure(members []Member, origin zxid.ServerID, request uint64) error {
+	next, err := c.nextConfiguration(members)
+	if err != nil {
+		return err
+	}
+	next.Origin, next.Request = origin, request
+	c.propose(c.last+1, record.Config, func(dst []byte) []byte { return AppendConfiguration(dst, next) })
+	c.lead.leaving = c.leaving()
+	return nil
+}
+
+// CheckReconfigure returns the error that Reconfigure would, and does nothing.
+func (c *Core) CheckReconfigure(members []Member) error {
+	_, err := c.nextConfiguration(members)
+	return err
+}
+
+func (c *Core) nextConfiguration(members []Member) (*Configuration, error) {
 	assert(c.CanPropose(), "zab: server %d reconfigures while it does not serve", c.opt.Self)
 	if c.members.pending() {
-		return ErrReconfigPending // C1
+		return nil, ErrReconfigPending // C1
 	}
 	cfg := c.members.newest()
-	next := &Configuration{Cluster: cfg.Cluster, Members: slices.Clone(members), Origin: origin, Request: request}
+	next := &Configuration{Cluster: cfg.Cluster, Members: slices.Clone(members)}
 	for i := range next.Members {
 		m := &next.Members[i]
 		m.Incarnation = Incarnation{}
@@ -38,11 +55,9 @@ func (c *Core) Reconfigure(members []Member, origin zxid.ServerID, request uint6
 		}
 	}
 	if !next.quorum(func(m *Member) bool { return c.withinReach(next, m) }) {
-		return ErrReconfigNoQuorum // C2
+		return nil, ErrReconfigNoQuorum // C2
 	}
-	c.propose(c.last+1, record.Config, func(dst []byte) []byte { return AppendConfiguration(dst, next) })
-	c.lead.leaving = c.leaving()
-	return nil
+	return next, nil
 }
 
 // withinReach reports whether a voter of next can acknowledge soon: this server,

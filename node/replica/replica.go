@@ -19,6 +19,8 @@ const (
 	TransactionRequest zab.Kind = zab.PassThrough
 	// SessionTouch carries the sessions heard from lately, u64 each.
 	SessionTouch zab.Kind = zab.PassThrough + 1
+	// ElectionCall asks the leader to let an election decide anew.
+	ElectionCall zab.Kind = zab.PassThrough + 2
 )
 
 // Options are fixed for the life of a Replica.
@@ -32,6 +34,7 @@ type Options struct {
 	// having slept (T_gap).
 	PauseMax zab.Millis
 	Reaping  Reaping
+	Reconfig Reconfig
 	Random   *rand.Rand
 }
 
@@ -79,7 +82,9 @@ type Replica struct {
 	out      Ready
 	forward  []byte // clients' transactions on their way to the leader
 	waiting  []byte // transactions that came while the epoch is renewed
-	stale    bool   // local.Quorums has to be asked for again
+	stale    bool   // what local says of the membership has to be asked for again
+	offered  bool   // the core has something to say after a handover
+	guests   []zxid.ServerID
 }
 
 // New returns the Replica of a server that has recovered state and rec.
@@ -88,11 +93,7 @@ func New(o Options, rec zab.Recovered, state *State) *Replica {
 	r := &Replica{opt: o, state: state,
 		core:   zab.New(o.Zab, rec),
 		oracle: election.New(election.Options{Self: o.Zab.Self, Timing: o.ElectionTiming, Random: o.Random})}
-	for _, m := range o.Zab.Table {
-		if m.ID != o.Zab.Self {
-			r.local.Peers = append(r.local.Peers, m.ID)
-		}
-	}
+	r.stale = true
 	return r
 }
 
@@ -170,9 +171,6 @@ func (r *Replica) Install(s *State) {
 // Leave makes the server give up its role and look for a leader again.
 func (r *Replica) Leave(reason string) { r.core.Leave(reason) }
 
-// CallElection asks for an election now, if this server has no leader.
-func (r *Replica) CallElection() { r.oracle.CallElection() }
-
 // Message handles a message from leader_port.
 func (r *Replica) Message(id zab.LinkID, m *zab.Message) {
 	switch m.Kind {
@@ -183,6 +181,10 @@ func (r *Replica) Message(id zab.LinkID, m *zab.Message) {
 	case SessionTouch:
 		if r.core.IsFollower(id) {
 			r.touch(m.Payload)
+		}
+	case ElectionCall:
+		if r.core.IsFollower(id) {
+			r.core.Leave("an election was called")
 		}
 	default:
 		r.core.Step(id, m)
@@ -213,6 +215,12 @@ func (r *Replica) propose(txn []byte) {
 			r.waiting = appendFramed(r.waiting, txn)
 		}
 		return
+	}
+	if tree.TransactionOp(txn) == tree.OpReconfig {
+		txn = r.reconfigure(txn)
+		if txn == nil || !r.core.CanPropose() {
+			return
+		}
 	}
 	r.core.Propose(func(dst []byte) []byte {
 		start := len(dst)
@@ -320,6 +328,10 @@ func (r *Replica) consult() {
 		er := r.oracle.Ready()
 		r.out.Election = append(r.out.Election, er.Send...)
 		if er.Suggestion == nil {
+			if r.offered {
+				r.offered = false
+				continue
+			}
 			return
 		}
 		r.out.Advice = append(r.out.Advice, *er.Suggestion)
@@ -363,8 +375,10 @@ func (r *Replica) heed(events []zab.Event) {
 			r.stale = true
 		case zab.SyncStarted, zab.BecameFollowing, zab.BecameLeading, zab.EpochChosen, zab.HistoryAdopted,
 			zab.LinkRefused, zab.RenewalStarted, zab.TableDiffers, zab.Halted:
-		case zab.MembersChanged:
+		case zab.MembersProposed, zab.MembersChanged:
 			r.stale = true
+		case zab.LeadershipOffered:
+			r.takeOver(e.Server)
 		case zab.ServingStarted:
 			if e.Server != 0 {
 				r.oracle.Followed(e.Server)
@@ -393,9 +407,9 @@ func (r *Replica) refreshLocal() {
 	l.Live = r.core.Role() != zab.Looking
 	l.Blank = r.core.Blank()
 	l.Eligible = r.core.Eligible()
-	if r.stale || l.Role == election.Looking {
+	if r.stale {
 		r.stale = false
-		l.Quorums = r.core.Quorums(nil)
+		l.Quorums, l.Peers = r.core.Quorums(nil), r.peers()
 	}
 }
 

@@ -53,24 +53,34 @@ func (s *State) Apply(r record.Record, sink tree.EventSink) (*tree.Transaction, 
 			s.Tree.SetLastApplied(r.Zxid)
 			return nil, nil
 		}
-		s.Config, s.ConfigZxid = append([]byte(nil), r.Body()...), r.Zxid
-		s.txn = tree.Transaction{Op: tree.OpSetConfig, Body: s.configText()}
-		s.Tree.Apply(r.Zxid, &s.txn, s.Watches, sink, &s.res)
+		return s.applyConfig(r, sink)
 	}
 	return nil, nil
 }
 
-// configText is the content of /zookeeper/config: a line per member and the
-// version.
-func (s *State) configText() []byte {
+// applyConfig makes the configuration in r visible to clients. The outcome is
+// for the client that asked for it, where one did.
+func (s *State) applyConfig(r record.Record, sink tree.EventSink) (*tree.Transaction, *tree.Result) {
+	s.Config, s.ConfigZxid = append([]byte(nil), r.Body()...), r.Zxid
 	cfg, err := zab.DecodeConfiguration(s.Config)
 	assert(err == nil, "configuration at %s: %v", s.ConfigZxid, err)
+	s.txn = tree.Transaction{Op: tree.OpSetConfig, Origin: cfg.Origin, Request: cfg.Request, Body: configText(cfg, r.Zxid)}
+	s.Tree.Apply(r.Zxid, &s.txn, s.Watches, sink, &s.res)
+	if cfg.Origin == 0 {
+		return nil, nil
+	}
+	return &s.txn, &s.res
+}
+
+// configText is the content of /zookeeper/config: a line per member and the
+// version. A server on its own, which has no address for others, shows none.
+func configText(cfg *zab.Configuration, at zxid.Zxid) []byte {
 	var b []byte
-	if len(cfg.Members) > 1 {
+	if len(cfg.Members) > 1 || cfg.Members[0].Address != "" {
 		for _, m := range cfg.Members {
 			b = fmt.Appendf(b, "server.%d=%s\n", m.ID, m.Address)
 		}
-		b = fmt.Appendf(b, "version=%x", uint64(s.ConfigZxid))
+		b = fmt.Appendf(b, "version=%x", uint64(at))
 	}
 	return b
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -20,8 +21,8 @@ Exit status 0 when a server would start with it, 2 when not.
   zabkeeper config check --nodes nodes.txt [--id 1] [--config server.toml]
   zabkeeper config check --zoocfg zoo.cfg`,
 		Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
-			t, warnings, err := f.check()
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			t, warnings, err := f.check(cmd.Context())
 			for _, w := range warnings {
 				_, _ = fmt.Fprintln(env.stderr, "warning:", w)
 			}
@@ -42,7 +43,7 @@ Exit status 0 when a server would start with it, 2 when not.
 
 // check reads what the flags name. A node table can be checked without saying
 // which of its servers is meant.
-func (f serveFlags) check() (*config.Table, []config.Problem, error) {
+func (f serveFlags) check(ctx context.Context) (*config.Table, []config.Problem, error) {
 	if f.nodes != "" && f.id == 0 && f.config == "" {
 		t, err := config.LoadTable(f.nodes)
 		if err != nil {
@@ -50,6 +51,6 @@ func (f serveFlags) check() (*config.Table, []config.Problem, error) {
 		}
 		return t, t.Warnings, nil
 	}
-	_, t, warnings, err := settings(f)
+	_, t, warnings, err := settings(ctx, f)
 	return t, warnings, err
 }

@@ -27,6 +27,7 @@ var subcommands = []func(*environment) *cobra.Command{
 	newCLICommand,
 	newStatusCommand,
 	newServeCommand,
+	newNodeCommand,
 	newConfigCommand,
 	newHistoryCommand,
 	newLockCommand,

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"syscall"
 	"time"
@@ -22,6 +23,7 @@ import (
 	"github.com/zabkeeper/zabkeeper/node"
 	"github.com/zabkeeper/zabkeeper/node/replica"
 	"github.com/zabkeeper/zabkeeper/tree"
+	"github.com/zabkeeper/zabkeeper/wire"
 	"github.com/zabkeeper/zabkeeper/zab"
 	"github.com/zabkeeper/zabkeeper/zab/zxid"
 )
@@ -35,6 +37,9 @@ type serveFlags struct {
 	zoocfg string
 	listen string
 	level  string
+	join   string
+	host   string
+	ports  []int
 }
 
 func newServeCommand(env *environment) *cobra.Command {
@@ -47,9 +52,13 @@ func newServeCommand(env *environment) *cobra.Command {
   zabkeeper serve --id 1 --nodes nodes.txt --data /var/lib/zabkeeper
   zabkeeper serve --config server.toml
   zabkeeper serve --zoocfg zoo.cfg          an unchanged ZooKeeper configuration
+  zabkeeper serve --join 10.0.0.1:2181      a new server for a running cluster
   zabkeeper serve                           one server on its own, on loopback`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			if f.join == "" && (f.host != "" || len(f.ports) > 0) {
+				return errors.New("--host and --ports go with --join")
+			}
 			return serve(c.Context(), f, env.stdout)
 		},
 	}
@@ -59,13 +68,16 @@ func newServeCommand(env *environment) *cobra.Command {
 	c.Flags().StringVar(&f.config, "config", "", "settings in TOML")
 	c.Flags().StringVar(&f.zoocfg, "zoocfg", "", "a zoo.cfg in place of node table and settings")
 	c.Flags().StringVar(&f.listen, "client-address", "", "where clients connect, HOST:PORT (default: the server's row)")
+	c.Flags().StringVar(&f.join, "join", "", "follow the cluster of these servers, HOST:PORT[,HOST:PORT...], until 'zabkeeper node add' makes this one a member")
+	c.Flags().StringVar(&f.host, "host", "", "with --join: the address of this server for others (default: the one that reaches the cluster)")
+	c.Flags().IntSliceVar(&f.ports, "ports", nil, "with --join: server_port,leader_port,client_port (default: the cluster's, or free ones)")
 	c.Flags().StringVar(&f.level, "log-level", "", "trace, debug, info, warn or error")
 	return c
 }
 
 // serve runs a server until it is told to end.
 func serve(ctx context.Context, f serveFlags, stdout io.Writer) error {
-	c, t, warnings, err := settings(f)
+	c, t, warnings, err := settings(ctx, f)
 	if err != nil {
 		return exit(statusUsage, err)
 	}
@@ -79,6 +91,9 @@ func serve(ctx context.Context, f serveFlags, stdout io.Writer) error {
 		log.Warn().Msg(w.String())
 	}
 	o := nodeOptions(c, t, log)
+	if f.join != "" {
+		asJoining(&o)
+	}
 	if err := ensureParent(o.DataDir); err != nil {
 		return exit(statusFailed, err)
 	}
@@ -108,7 +123,7 @@ func serve(ctx context.Context, f serveFlags, stdout io.Writer) error {
 }
 
 // settings brings together files and flags; flags win.
-func settings(f serveFlags) (*config.Config, *config.Table, []config.Problem, error) {
+func settings(ctx context.Context, f serveFlags) (*config.Config, *config.Table, []config.Problem, error) {
 	if f.zoocfg != "" {
 		if f.nodes != "" || f.config != "" {
 			return nil, nil, nil, errors.New("--zoocfg stands in place of --nodes and --config: give one or the others")
@@ -132,6 +147,16 @@ func settings(f serveFlags) (*config.Config, *config.Table, []config.Problem, er
 		}
 	}
 	f.override(c)
+	if f.join != "" {
+		t, err := join(ctx, f, c)
+		if err != nil {
+			return nil, nil, nil, err
+		}
+		if problems := c.Validate(t); problems != nil {
+			return nil, nil, nil, problems
+		}
+		return c, t, nil, nil
+	}
 	if c.Nodes == "" {
 		return standalone(c, f)
 	}
@@ -226,11 +251,15 @@ func nodeOptions(c *config.Config, t *config.Table, log zerolog.Logger) node.Opt
 		RequestsPerClient: c.MaxRequestsPerConnection, OutstandingMax: c.GlobalOutstandingLimit,
 		SnapshotRecords: c.SnapshotCount, SnapshotBytes: c.SnapshotBytes, SnapshotsKept: c.SnapshotsKept, SegmentBytes: c.SegmentBytes,
 		FourLetterWords: c.FourLetterWords, SuperDigest: c.SuperDigest, DigestAlgorithm: c.DigestAlgorithm,
+		Operators: c.OperatorNetworks(), Reconfig: replica.Reconfig{Enabled: c.ReconfigEnabled, VotersMin: c.VotersMin},
 		Version: announcedVersion(), Log: log, Timing: zabTiming(&c.Timing), ElectionTiming: electionTiming(&c.Timing)}
 	for i := range t.Rows {
 		r := &t.Rows[i]
-		m := node.Member{ID: zxid.ServerID(r.ID), Voter: !r.Observer, ServerAddress: r.ServerAddress(), LeaderAddress: r.LeaderAddress(), Row: zooRow(r)}
-		if c.ListenOnAll && r.ID == c.ID {
+		m := node.Member{ID: zxid.ServerID(r.ID), Voter: !r.Observer}
+		if r.ServerPort != 0 && r.LeaderPort != 0 {
+			m.ServerAddress, m.LeaderAddress, m.Row = r.ServerAddress(), r.LeaderAddress(), zooRow(r)
+		}
+		if c.ListenOnAll && r.ID == c.ID && m.ServerAddress != "" {
 			m.ServerAddress, m.LeaderAddress = net.JoinHostPort("", strconv.Itoa(int(r.ServerPort))), net.JoinHostPort("", strconv.Itoa(int(r.LeaderPort)))
 		}
 		o.Members = append(o.Members, m)
@@ -247,6 +276,18 @@ func nodeOptions(c *config.Config, t *config.Table, log zerolog.Logger) node.Opt
 	}
 	o.Conf = confLines(c, t, &o)
 	return o
+}
+
+// asJoining makes this server one that the table does not count: the cluster
+// lets it follow, and it is no voter before it is added.
+func asJoining(o *node.Options) {
+	o.TableHash, o.TableText, o.TableDiffers = 0, "", nil
+	o.Members = slices.DeleteFunc(o.Members, func(m node.Member) bool {
+		if m.ID == o.ID {
+			o.Joining = m
+		}
+		return m.ID == o.ID
+	})
 }
 
 func treeSettings(c *config.Config) tree.Settings {
@@ -277,15 +318,11 @@ func electionTiming(t *config.Timing) election.Timing {
 
 // zooRow is a server as ZooKeeper's server.N lines and /zookeeper/config show it.
 func zooRow(r *config.Row) string {
-	role := "participant"
-	if r.Observer {
-		role = "observer"
-	}
-	s := fmt.Sprintf("%s:%d:%d:%s", r.Host, r.LeaderPort, r.ServerPort, role)
+	s := wire.EnsembleServer{Number: r.ID, Host: r.Host, QuorumPort: r.LeaderPort, ElectionPort: r.ServerPort, Observer: r.Observer}
 	if r.ClientPort != 0 {
-		s += ";" + r.ClientAddress()
+		s.ClientHost, s.ClientPort = r.Host, r.ClientPort
 	}
-	return s
+	return s.String()
 }
 
 // confLines is what the four-letter word conf prints.
@@ -304,10 +341,7 @@ func confLines(c *config.Config, t *config.Table, o *node.Options) []string {
 	}
 	own := t.Row(c.ID)
 	lines = append(lines, fmt.Sprintf("electionPort=%d", own.ServerPort), fmt.Sprintf("quorumPort=%d", own.LeaderPort),
-		fmt.Sprintf("peerType=%d", peerType), "membership: ")
-	for i := range t.Rows {
-		lines = append(lines, fmt.Sprintf("server.%d=%s", t.Rows[i].ID, zooRow(&t.Rows[i])))
-	}
+		fmt.Sprintf("peerType=%d", peerType))
 	return lines
 }
 

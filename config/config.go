@@ -43,6 +43,9 @@ type Config struct {
 	EnforceQuota    bool
 	SkipACL         bool
 	SuperDigest     string
+	ReconfigEnabled bool
+	VotersMin       int      // a reconfiguration leaves at least so many
+	Operators       []string // addresses or networks whose clients may run the cluster
 	DigestAlgorithm string
 
 	Log    Log
@@ -98,6 +101,9 @@ func Defaults() *Config {
 		ReapMax:                  10_000,
 		FourLetterWords:          []string{"srvr"},
 		ExtendedTypes:            true,
+		ReconfigEnabled:          true,
+		VotersMin:                1,
+		Operators:                []string{"127.0.0.0/8", "::1"},
 		DigestAlgorithm:          "SHA1",
 		Log:                      Log{Level: "info", Format: "auto"},
 		Timing: Timing{

@@ -58,6 +58,9 @@ func (c *Config) settings() []setting {
 		{key: "enforce_quota", place: &c.EnforceQuota},
 		{key: "skip_acl", place: &c.SkipACL},
 		{key: "super_digest", place: &c.SuperDigest},
+		{key: "reconfig_enabled", place: &c.ReconfigEnabled},
+		{key: "voters_min", place: &c.VotersMin, least: 1, most: RowsMax},
+		{key: "operators", place: &c.Operators},
 		{key: "digest_algorithm", place: &c.DigestAlgorithm, choices: digestAlgorithms},
 
 		{key: "log.level", place: &c.Log.Level, choices: logLevels},

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"net"
+	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -47,8 +48,33 @@ func (c *Config) Validate(t *Table) Problems {
 			p.add("", 0, w, "not a four-letter word", `write words like "srvr", or "*" for all`)
 		}
 	}
+	for _, o := range c.Operators {
+		if _, ok := parseNetwork(o); !ok {
+			p.add("", 0, "operators: "+o, "not an address or network", `write addresses like "10.0.0.7" and networks like "10.0.0.0/24"`)
+		}
+	}
 	c.validateTiming(&p)
 	return p
+}
+
+// OperatorNetworks returns Operators, which Validate has checked, in the form
+// that addresses are compared with.
+func (c *Config) OperatorNetworks() []netip.Prefix {
+	var out []netip.Prefix
+	for _, o := range c.Operators {
+		n, ok := parseNetwork(o)
+		assert(ok, "operators: %q", o)
+		out = append(out, n)
+	}
+	return out
+}
+
+func parseNetwork(s string) (netip.Prefix, bool) {
+	if a, err := netip.ParseAddr(s); err == nil {
+		return netip.PrefixFrom(a, a.BitLen()), true
+	}
+	n, err := netip.ParsePrefix(s)
+	return n, err == nil
 }
 
 func portNumber(s string, least uint64) bool {

@@ -52,6 +52,7 @@ type zooCfg struct {
 
 func parseZooCfg(name string, text []byte, read func(string) ([]byte, error)) (*Config, *Table, []Problem, error) {
 	z := &zooCfg{file: name, c: Defaults(), t: &Table{Name: name}, seen: map[string]int{}}
+	z.c.ReconfigEnabled, z.c.VotersMin, z.c.Operators = false, 2, nil // as ZooKeeper has it
 	z.c.Data = ""
 	z.properties(text)
 	if z.dynamic != "" {
@@ -135,6 +136,7 @@ var zooKeys = map[string]zooKey{
 	"enforceQuota":                             {key: "enforce_quota"},
 	"skipACL":                                  {key: "skip_acl"},
 	"quorumListenOnAllIPs":                     {key: "listen_on_all"},
+	"reconfigEnabled":                          {key: "reconfig_enabled"},
 	"DigestAuthenticationProvider.superDigest": {key: "super_digest"},
 	"DigestAuthenticationProvider.digestAlg":   {key: "digest_algorithm"},
 }
@@ -157,6 +159,10 @@ func (z *zooCfg) property(key string, p property) {
 		}
 	case "4lw.commands.whitelist":
 		z.c.FourLetterWords = strings.FieldsFunc(p.value, func(r rune) bool { return r == ',' || r == ' ' })
+	case "standaloneEnabled":
+		if p.value == "false" {
+			z.c.VotersMin = 1
+		}
 	case "version":
 	default:
 		k, ours := zooKeys[key]

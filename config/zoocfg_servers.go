@@ -11,7 +11,7 @@ import (
 // zooIgnored are keys of ZooKeeper that need nothing here.
 var zooIgnored = []string{
 	"dataLogDir", "initLimit", "syncLimit", "connectToLearnerMasterLimit", "clientPortListenBacklog",
-	"standaloneEnabled", "reconfigEnabled", "electionAlg", "leaderServes", "localSessionsEnabled",
+	"electionAlg", "leaderServes", "localSessionsEnabled",
 	"localSessionsUpgradingEnabled", "readonlymode.enabled", "preAllocSize", "commitLogCount",
 	"snapshotSizeFactor", "autopurge.purgeInterval", "forceSync", "fsync.warningthresholdms", "flushDelay",
 	"maxWriteQueuePollTime", "maxBatchSize", "snapshot.compression.method", "snapshot.trust.empty",

@@ -50,6 +50,7 @@ func TestZooCfgEnsemble(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := Defaults()
+	want.ReconfigEnabled, want.VotersMin, want.Operators = false, 2, nil
 	want.ID, want.Data, want.TickTime, want.ClientAddress = 1, "/data", 2500*time.Millisecond, ":2181"
 	want.MaxClientConnections, want.SnapshotsKept, want.SnapshotCount, want.FrameBytesMax = 0, 5, 5000, 4<<20
 	want.FourLetterWords, want.SkipACL = []string{"stat", "ruok", "*"}, true

@@ -139,7 +139,7 @@ func (c *clientConn) request(w *batchWork, p []byte) {
 	switch op.Class() {
 	case wire.ClassRead, wire.ClassWatch:
 		c.inTurn(w, request{kind: waitTurn, xid: xid, op: op, body: body})
-	case wire.ClassWrite:
+	case wire.ClassWrite, wire.ClassReconfig:
 		c.write(w, xid, op, body)
 	case wire.ClassSync:
 		c.sequence++
@@ -149,8 +149,6 @@ func (c *clientConn) request(w *batchWork, p []byte) {
 		w.syncs = append(w.syncs, s)
 	case wire.ClassConnection:
 		c.connectionRequest(w, xid, op, body)
-	case wire.ClassReconfig:
-		c.inTurn(w, request{kind: waitTurn, xid: xid, op: op, code: checkReconfig(body)})
 	case wire.ClassUnknown:
 		c.inTurn(w, request{kind: waitTurn, xid: xid, op: op, code: wire.ErrUnimplemented})
 	}
@@ -186,7 +184,13 @@ func (c *clientConn) inTurn(w *batchWork, r request) {
 
 // write checks the form of a write and hands it on.
 func (c *clientConn) write(w *batchWork, xid int32, op wire.OpCode, body []byte) {
-	if code := tree.CheckForm(op, body, c.reader.Identities, c.n.opt.Settings); code != wire.OK {
+	code := wire.OK
+	if op == wire.OpReconfig {
+		code = c.checkReconfig(body)
+	} else {
+		code = tree.CheckForm(op, body, c.reader.Identities, c.n.opt.Settings)
+	}
+	if code != wire.OK {
 		c.inTurn(w, request{kind: waitTurn, xid: xid, op: op, code: code})
 		return
 	}
@@ -209,7 +213,10 @@ func (c *clientConn) submitWrite(w *batchWork, r *request, body []byte) {
 	t := &w.txn
 	t.Op, _ = tree.OpFor(r.op)
 	t.Origin, t.Request, t.Session = c.n.opt.ID, c.id<<sequenceBits|r.sequence, c.reader.Session
-	t.Identities, t.Body = c.reader.Identities, body
+	t.Identities, t.Body, t.Settings = c.reader.Identities, body, 0
+	if r.op == wire.OpReconfig && c.n.opt.isOperator(c.host) {
+		t.Settings = tree.SettingOperator
+	}
 	w.submits = appendSubmission(w.submits, t)
 	t.Body = nil
 	w.writes++
@@ -377,14 +384,18 @@ func (c *clientConn) appendSync(r *request, start int) {
 	c.out = p.Append(c.out)
 }
 
-// checkReconfig refuses every reconfiguration, and what is none.
-func checkReconfig(body []byte) wire.ErrorCode {
+// checkReconfig refuses what is no reconfig, and where it is switched off. The
+// leader judges the rest.
+func (c *clientConn) checkReconfig(body []byte) wire.ErrorCode {
 	var p wire.ReconfigRequest
 	r := wire.NewReader(body)
 	if p.Decode(&r); !r.OK() {
 		return r.Code()
 	}
-	return wire.ErrReconfigDisabled
+	if !c.n.opt.Reconfig.Enabled {
+		return wire.ErrReconfigDisabled
+	}
+	return wire.OK
 }
 
 // watchRequest answers an operation on watches. Events that setWatches catches

@@ -8,6 +8,7 @@ import (
 	"github.com/zabkeeper/zabkeeper/node/replica"
 	"github.com/zabkeeper/zabkeeper/peer"
 	"github.com/zabkeeper/zabkeeper/tree"
+	"github.com/zabkeeper/zabkeeper/wire"
 	"github.com/zabkeeper/zabkeeper/zab"
 	"github.com/zabkeeper/zabkeeper/zab/zxid"
 )
@@ -29,7 +30,10 @@ type loopState struct {
 	receiving  map[zab.LinkID]*disk.Arrived
 	send       map[zab.LinkID][]zab.Message
 	sendOrder  []zab.LinkID
-	warned     map[zxid.ServerID]bool // whose node table differs
+	warned     map[zxid.ServerID]bool                // whose node table differs
+	rows       map[zxid.ServerID]wire.EnsembleServer // where members were last known to be
+	member     bool                                  // of the configuration
+	removed    bool                                  // was a member and is none any more
 }
 
 type syncWaiter struct {
@@ -44,6 +48,7 @@ func (l *loopState) init() {
 	l.receiving = make(map[zab.LinkID]*disk.Arrived)
 	l.send = make(map[zab.LinkID][]zab.Message)
 	l.warned = make(map[zxid.ServerID]bool)
+	l.rows = make(map[zxid.ServerID]wire.EnsembleServer)
 }
 
 // run is the loop: take all that waits, step, carry out.
@@ -174,9 +179,8 @@ func (n *Node) flushDirty() {
 
 // noteServing follows the replica into and out of service.
 func (n *Node) noteServing() {
-	core := n.replica.Core()
-	n.noteRole(core)
-	serving := core.Serving()
+	n.noteRole(n.replica.Core())
+	serving := n.serves()
 	if serving == n.serving.Load() {
 		return
 	}

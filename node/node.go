@@ -7,6 +7,7 @@ import (
 	"fmt"
 	mathrand "math/rand/v2"
 	"net"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -35,10 +36,13 @@ type Member struct {
 // Options configure a Node. Zero values of limits and durations are replaced by
 // WithDefaults.
 type Options struct {
-	ID        zxid.ServerID
-	DataDir   string
-	FS        vfs.FS // nil for the operating system's
-	Members   []Member
+	ID      zxid.ServerID
+	DataDir string
+	FS      vfs.FS // nil for the operating system's
+	Members []Member
+	// Joining is this server where it is no member of Members yet: it follows
+	// without a vote until it is added.
+	Joining   Member
 	TableHash uint64
 	TableText string
 	// TableDiffers is called with the table text of another server that is not
@@ -67,6 +71,10 @@ type Options struct {
 	SegmentBytes    int64
 
 	FourLetterWords []string // "*" for all
+	// Operators are the addresses whose clients may change the membership and
+	// call elections without being asked who they are.
+	Operators       []netip.Prefix
+	Reconfig        replica.Reconfig
 	SuperDigest     string
 	DigestAlgorithm string
 
@@ -121,6 +129,7 @@ type Node struct {
 	inbox     *inbox
 	flusher   *flusher
 	admission *admission
+	guests    guestBook
 	counters  counters
 	started   time.Time
 
@@ -188,24 +197,20 @@ func (n *Node) listen() error {
 
 // startTransport opens the ports for the other servers, where there are any.
 func (n *Node) startTransport() error {
-	if len(n.opt.Members) < 2 {
+	if n.opt.alone() {
 		return nil
 	}
+	own := n.opt.own()
 	o := peer.Options{Self: n.opt.ID, Incarnation: zab.Incarnation(n.disk.Identity().Incarnation), Boot: n.disk.Boot(),
 		Cluster: func() [16]byte { return n.disk.Identity().ClusterID }, TableHash: n.opt.TableHash, TableText: n.opt.TableText,
-		Handler: peerInbox{n}, Log: n.log}
-	for _, m := range n.opt.Members {
-		if m.ID == n.opt.ID {
-			o.ServerListen, o.LeaderListen = m.ServerAddress, m.LeaderAddress
-			continue
-		}
-		o.Peers = append(o.Peers, peer.Peer{ID: m.ID, ServerAddress: m.ServerAddress, LeaderAddress: m.LeaderAddress})
-	}
+		Row: fmt.Sprintf("server.%d=%s", n.opt.ID, own.Row), Guest: n.admitGuest,
+		ServerListen: own.ServerAddress, LeaderListen: own.LeaderAddress, Handler: peerInbox{n}, Log: n.log}
 	t, err := peer.Start(o)
 	if err != nil {
 		return err
 	}
 	n.loop.transport.Store(t)
+	n.inbox.post(n.refreshPeers)
 	return nil
 }
 

@@ -28,7 +28,15 @@ func (p peerInbox) Refused(id zxid.ServerID) {
 // the log rules and the difference is only worth a warning (N6).
 func (p peerInbox) PeerHello(h peer.Hello) {
 	n := p.n
-	if h.TableHash == n.opt.TableHash || n.opt.TableDiffers == nil {
+	if h.Cluster != [16]byte{} && len(n.opt.Members) == 1 && !n.opt.alone() {
+		n.inbox.post(func() {
+			if n.replica.Core().Blank() && n.opt.Joining.ID == 0 {
+				n.fail(&TableError{Err: fmt.Errorf("server %d of cluster %x knows this server as one of its own, and the data directory %s is empty: "+
+					"start it with --join to take a new copy from the cluster", h.Server, h.Cluster, n.opt.DataDir)})
+			}
+		})
+	}
+	if h.TableHash == n.opt.TableHash || h.TableHash == 0 || n.opt.TableDiffers == nil {
 		return
 	}
 	n.inbox.post(func() {

@@ -11,6 +11,10 @@ import (
 // counts as having slept (T5).
 const pauseMaxMs = 250
 
+// foundAlone gives the servers of a cluster, which dial at least twice a second,
+// the time to say that a server with an empty directory belongs to them.
+const foundAlone = 1000
+
 // recover opens the data directory and builds the replica from it.
 func (n *Node) recover() error {
 	d, state, rec, found, err := disk.Open(disk.Options{FS: n.opt.FS, Dir: n.opt.DataDir, Server: n.opt.ID, Incarnation: newIncarnation(),
@@ -31,6 +35,9 @@ func (n *Node) recover() error {
 	state.Watches = tree.NewWatchRegistry()
 	n.replica = replica.New(n.replicaOptions(), rec, state)
 	n.appliedZxid.Store(uint64(state.Zxid))
+	cfg := n.replica.Core().Configuration()
+	n.loop.member = cfg != nil && cfg.Member(n.opt.ID) != nil
+	n.loop.removed = cfg != nil && !n.loop.member && n.opt.Joining.ID == 0
 	n.noteRole(n.replica.Core())
 	return nil
 }
@@ -41,6 +48,11 @@ func (n *Node) replicaOptions() replica.Options {
 		Zab: zab.Options{Self: n.opt.ID, Incarnation: zab.Incarnation(n.disk.Identity().Incarnation), TableHash: n.opt.TableHash,
 			Timing: n.opt.Timing, HistoryBytes: zab.DefaultHistoryBytes, WindowBytes: zab.DefaultWindowBytes,
 			WindowRecords: zab.DefaultWindowRecords, CounterLimit: n.opt.CounterLimit}}
+	o.Reconfig = n.opt.Reconfig
+	o.Reconfig.Standalone = n.opt.alone()
+	if !n.opt.alone() {
+		o.Zab.FoundAlone = foundAlone
+	}
 	for _, m := range n.opt.Members {
 		o.Zab.Table = append(o.Zab.Table, zab.Member{ID: m.ID, Voter: m.Voter, Address: m.Row})
 	}

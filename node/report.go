@@ -23,7 +23,7 @@ func (n *Node) noteRole(core *zab.Core) {
 	case zab.Looking:
 	case zab.Leading:
 		s.mode = "leader"
-		if len(n.opt.Members) < 2 {
+		if n.opt.alone() {
 			s.mode = "standalone"
 		}
 	case zab.Following:
@@ -92,8 +92,14 @@ func (n *Node) reportEvent(e *zab.Event) {
 		l.Msg("bringing a follower up to date")
 	case zab.LinkRefused:
 		l.Msg("a follower was refused")
+	case zab.MembersProposed:
+		n.refreshPeers()
+	case zab.LeadershipOffered:
+		l.Msg("leadership is handed to a server without an election")
 	case zab.MembersChanged:
 		l.Int("members", len(n.replica.Core().Configuration().Members)).Msg("configuration committed")
+		n.noteMembership()
+		n.refreshPeers()
 	case zab.RenewalStarted:
 		l.Msg("renewing the epoch")
 	case zab.TableDiffers:
@@ -113,7 +119,7 @@ func (n *Node) noRoom(err error) {
 		n.loop.noRoomSaid = at
 		n.log.Error().Err(err).Msg("no room for the next log segment; free space in the data directory")
 	}
-	if n.replica.Core().Role() == zab.Leading && len(n.opt.Members) > 1 {
+	if n.replica.Core().Role() == zab.Leading && !n.opt.alone() {
 		n.replica.Leave("no room for the log")
 	}
 }

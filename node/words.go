@@ -29,6 +29,12 @@ func (c *clientConn) serveWord(word string, in *inputBuffer) {
 			}
 		}
 		answer = fmt.Sprint(int64(bigEndian(in.bytes()[:8])))
+	case word == "oper":
+		line, ok := readOperatorLine(in)
+		if !ok {
+			return
+		}
+		answer = n.operate(c.host, line)
 	default:
 		answer = n.word(word, c)
 	}
@@ -49,7 +55,7 @@ func bigEndian(b []byte) (v uint64) {
 }
 
 func (n *Node) wordAllowed(word string) bool {
-	return word == "srvr" || slices.Contains(n.opt.FourLetterWords, "*") || slices.Contains(n.opt.FourLetterWords, word)
+	return word == "srvr" || word == "self" || word == "oper" || slices.Contains(n.opt.FourLetterWords, "*") || slices.Contains(n.opt.FourLetterWords, word)
 }
 
 func (n *Node) word(word string, c *clientConn) string {
@@ -65,6 +71,8 @@ func (n *Node) word(word string, c *clientConn) string {
 		return "306"
 	case "envi":
 		return n.wordEnvi()
+	case "self":
+		return n.wordSelf()
 	}
 	if !n.Serving() && word != "mntr" {
 		return notServing
@@ -77,7 +85,7 @@ func (n *Node) word(word string, c *clientConn) string {
 	case "mntr":
 		return n.wordMonitor()
 	case "conf":
-		return strings.Join(n.opt.Conf, "\n") + "\n"
+		return n.wordConf()
 	case "cons":
 		return n.wordConnections()
 	case "crst":
@@ -100,6 +108,22 @@ func (n *Node) word(word string, c *clientConn) string {
 		return n.wordWatches(word)
 	}
 	return "" // hash: no digests are recorded by zxid
+}
+
+// wordConf is the settings, and the members as the configuration has them.
+func (n *Node) wordConf() string {
+	lines := slices.Clone(n.opt.Conf)
+	if !n.opt.alone() {
+		lines = append(lines, "membership: ")
+		n.ask(func() {
+			if cfg := n.replica.Core().Configuration(); cfg != nil {
+				for _, m := range cfg.Members {
+					lines = append(lines, fmt.Sprintf("server.%d=%s", m.ID, m.Address))
+				}
+			}
+		})
+	}
+	return strings.Join(lines, "\n") + "\n"
 }
 
 func (n *Node) wordVersion() string {
@@ -213,7 +237,7 @@ func (n *Node) wordMonitor() string {
 	role := n.roleText.Load()
 	put("version", n.opt.Version)
 	put("server_state", role.mode)
-	if len(n.opt.Members) > 1 {
+	if !n.opt.alone() {
 		put("peer_state", peerState(role))
 	}
 	l := n.latencies()
@@ -266,22 +290,16 @@ func (n *Node) monitorTree(put func(string, any)) {
 }
 
 func (n *Node) monitorQuorum(put func(string, any), role *roleStatus) {
-	if len(n.opt.Members) < 2 {
+	if n.opt.alone() {
 		return
 	}
-	voters := 0
-	for _, m := range n.opt.Members {
-		if m.Voter {
-			voters++
+	n.ask(func() {
+		if cfg := n.replica.Core().Configuration(); cfg != nil {
+			put("quorum_size", len(cfg.Voters()))
 		}
-	}
-	put("quorum_size", voters)
-	if role.mode != "leader" {
-		return
-	}
-	done := make(chan struct{})
-	n.inbox.post(func() {
-		defer close(done)
+		if role.mode != "leader" {
+			return
+		}
 		synced, observers := 0, 0
 		followers := n.replica.Core().Followers()
 		for _, f := range followers {
@@ -297,10 +315,6 @@ func (n *Node) monitorQuorum(put func(string, any), role *roleStatus) {
 		put("synced_observers", observers)
 		put("pending_syncs", len(followers)-synced-observers)
 	})
-	select {
-	case <-done:
-	case <-n.stop:
-	}
 }
 
 func peerState(r *roleStatus) string {

@@ -1,6 +1,7 @@
 package peer
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"slices"
@@ -14,17 +15,21 @@ import (
 // sends comes on the peer's own connection, so a stuck or dead peer delays
 // nobody else (F28).
 type electionSender struct {
-	t    *Transport
-	peer Peer
-	wake chan struct{}
-	back chan struct{} // the peer has come to us: no more waiting
+	t      *Transport
+	peer   Peer
+	ctx    context.Context // ends with the transport, or when the peer is no peer any more
+	cancel context.CancelFunc
+	wake   chan struct{}
+	back   chan struct{} // the peer has come to us: no more waiting
 
 	mu    sync.Mutex
 	queue []election.Message
 }
 
 func newElectionSender(t *Transport, p Peer) *electionSender {
-	return &electionSender{t: t, peer: p, wake: make(chan struct{}, 1), back: make(chan struct{}, 1)}
+	s := &electionSender{t: t, peer: p, wake: make(chan struct{}, 1), back: make(chan struct{}, 1)}
+	s.ctx, s.cancel = context.WithCancel(t.ctx)
+	return s
 }
 
 // push queues m. When there is no room the oldest heartbeat makes it: a newer
@@ -55,15 +60,16 @@ func (s *electionSender) take(into []election.Message) []election.Message {
 	return into
 }
 
-// run keeps a connection until the transport closes.
+// run keeps a connection until the transport closes or the peer leaves.
 func (s *electionSender) run() {
+	defer s.cancel()
 	var wait backoff
-	for s.t.ctx.Err() == nil {
+	for attempt := 0; s.ctx.Err() == nil; attempt++ {
 		select {
 		case <-s.back: // from before this attempt
 		default:
 		}
-		conn, _, err := s.t.connect(s.peer.ID, s.peer.ServerAddress, portServer)
+		conn, _, err := s.t.connect(s.peer.ID, s.peer.serverAddress(attempt), portServer)
 		if err == nil {
 			started := time.Now()
 			s.serve(conn)
@@ -72,7 +78,7 @@ func (s *electionSender) run() {
 				wait.reset()
 				continue
 			}
-		} else if s.t.ctx.Err() == nil {
+		} else if s.ctx.Err() == nil {
 			// Late news is worse than none.
 			s.t.count.electionDropped.Add(uint64(len(s.take(nil))))
 			if isRefused(err) {
@@ -92,7 +98,7 @@ func (s *electionSender) pause(d time.Duration) bool {
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-	case <-s.t.ctx.Done():
+	case <-s.ctx.Done():
 	case <-s.back:
 		return true
 	}
@@ -102,7 +108,7 @@ func (s *electionSender) pause(d time.Duration) bool {
 // serve writes what is queued until the connection fails. The peer sends
 // nothing on it, so a read returns when the connection has ended.
 func (s *electionSender) serve(c *connection) {
-	defer s.t.closeWithTransport(c)()
+	defer context.AfterFunc(s.ctx, func() { _ = c.Close() })()
 	limitUnacknowledged(c.Conn, electionTimeout)
 	ended := make(chan struct{})
 	var wg sync.WaitGroup
@@ -149,11 +155,15 @@ func (t *Transport) hear(c *connection, h Hello) {
 		t.opt.Log.Warn().Uint32("peer", uint32(h.Server)).Err(err).Msg("election connection closed")
 	}
 	t.mu.Lock()
-	if t.hearing[h.Server] == c.Conn {
+	last := t.hearing[h.Server] == c.Conn
+	if last {
 		delete(t.hearing, h.Server)
 	}
 	t.mu.Unlock()
 	_ = c.Close()
+	if last {
+		t.opt.Handler.HearingEnded(h.Server)
+	}
 }
 
 func (t *Transport) replaceHearing(h Hello, c net.Conn) {
@@ -161,7 +171,7 @@ func (t *Transport) replaceHearing(h Hello, c net.Conn) {
 	old := t.hearing[h.Server]
 	t.hearing[h.Server] = c
 	t.mu.Unlock()
-	if s := t.senders[h.Server]; s != nil {
+	if s := t.roster.Load().senders[h.Server]; s != nil {
 		select {
 		case s.back <- struct{}{}:
 		default:

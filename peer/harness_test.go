@@ -29,6 +29,7 @@ type down struct {
 type inbox struct {
 	election chan election.Message
 	refused  chan zxid.ServerID
+	gone     chan zxid.ServerID
 	hellos   chan Hello
 	ups      chan up
 	downs    chan down
@@ -41,7 +42,7 @@ type inbox struct {
 }
 
 func newInbox() *inbox {
-	return &inbox{election: make(chan election.Message, 1000), refused: make(chan zxid.ServerID, 1000), hellos: make(chan Hello, 1000),
+	return &inbox{election: make(chan election.Message, 1000), refused: make(chan zxid.ServerID, 1000), gone: make(chan zxid.ServerID, 1000), hellos: make(chan Hello, 1000),
 		ups: make(chan up, 100), downs: make(chan down, 100), failed: make(chan bool, 100), messages: make(chan zab.Message, 100_000)}
 }
 
@@ -56,6 +57,7 @@ func offer[T any](c chan T, v T) {
 func (h *inbox) ElectionMessage(m *election.Message) { h.election <- *m }
 func (h *inbox) Refused(id zxid.ServerID)            { offer(h.refused, id) }
 func (h *inbox) PeerHello(hello Hello)               { offer(h.hellos, hello) }
+func (h *inbox) HearingEnded(id zxid.ServerID)       { offer(h.gone, id) }
 func (h *inbox) LinkDown(id zab.LinkID, why error)   { h.downs <- down{id, why} }
 func (h *inbox) DialFailed(_ zxid.ServerID, r bool)  { h.failed <- r }
 func (h *inbox) LinkUp(id zab.LinkID, peer zxid.ServerID, inc zab.Incarnation) {

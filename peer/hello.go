@@ -40,6 +40,7 @@ type Hello struct {
 	Boot        uint64
 	TableHash   uint64
 	TableText   string
+	Row         string // the server's line of /zookeeper/config; empty from older versions
 
 	// Address is where the connection came from or went to.
 	Address string
@@ -52,10 +53,10 @@ type Hello struct {
 }
 
 // appendHello encodes [magic, version, cluster, server, incarnation, boot, table
-// hash, table text, port, refusal].
+// hash, table text, port, refusal, row].
 func appendHello(dst []byte, h *Hello) []byte {
 	e := newEncoder(dst)
-	e.array(10)
+	e.array(11)
 	e.uint(helloMagic)
 	e.uint(h.Version)
 	e.bin(h.Cluster[:])
@@ -66,6 +67,7 @@ func appendHello(dst []byte, h *Hello) []byte {
 	e.bin([]byte(h.TableText))
 	e.uint(uint64(h.port))
 	e.bin([]byte(h.refusal))
+	e.bin([]byte(h.Row))
 	return e.b
 }
 
@@ -93,14 +95,17 @@ func decodeHello(p []byte) (Hello, error) {
 	h.TableText = string(d.bin())
 	h.port = port(d.uint(255))
 	h.refusal = string(d.bin())
-	d.skip(n - 10)
+	if n > 10 {
+		h.Row = string(d.bin())
+		d.skip(n - 11)
+	}
 	d.end()
 	return h, d.err
 }
 
 func (t *Transport) hello(p port, refusal error) *Hello {
 	h := &Hello{Version: protocolVersion, Cluster: t.opt.Cluster(), Server: t.opt.Self, Incarnation: t.opt.Incarnation,
-		Boot: t.opt.Boot, TableHash: t.opt.TableHash, TableText: t.opt.TableText, port: p}
+		Boot: t.opt.Boot, TableHash: t.opt.TableHash, TableText: t.opt.TableText, Row: t.opt.Row, port: p}
 	if refusal != nil {
 		h.refusal = refusal.Error()
 	}
@@ -111,7 +116,7 @@ func (t *Transport) hello(p port, refusal error) *Hello {
 // accepted connections.
 func (t *Transport) judge(h *Hello, p port, want zxid.ServerID) error {
 	own := t.opt.Cluster()
-	_, known := t.peers[h.Server]
+	_, known := t.roster.Load().peers[h.Server]
 	switch {
 	case h.refusal != "":
 		return fmt.Errorf("%w by server %d: %s", ErrHello, h.Server, h.refusal)
@@ -121,10 +126,15 @@ func (t *Transport) judge(h *Hello, p port, want zxid.ServerID) error {
 		return fmt.Errorf("%w: cluster %x, want %x; server %d belongs to another cluster", ErrHello, h.Cluster, own, h.Server)
 	case h.Server == t.opt.Self:
 		return fmt.Errorf("%w: server number %d is this server's own; two servers were started with one id", ErrHello, h.Server)
-	case !known:
+	case !known && t.opt.Guest == nil:
 		return fmt.Errorf("%w: server number %d is not in the node table", ErrHello, h.Server)
 	case want != 0 && h.Server != want:
 		return fmt.Errorf("%w: server number %d answered, want %d; compare the node tables", ErrHello, h.Server, want)
+	}
+	if !known {
+		if err := t.opt.Guest(h); err != nil {
+			return fmt.Errorf("%w: %w", ErrHello, err)
+		}
 	}
 	return nil
 }

@@ -60,14 +60,6 @@ var (
 	ErrHello     = errors.New("peer: hello refused")
 )
 
-// Peer is another server's row of the node table. Addresses are "host:port" and
-// are resolved on every dial (F29).
-type Peer struct {
-	ID            zxid.ServerID
-	ServerAddress string
-	LeaderAddress string
-}
-
 // Options are fixed for the life of a Transport.
 type Options struct {
 	Self        zxid.ServerID
@@ -78,7 +70,14 @@ type Options struct {
 	Cluster   func() [16]byte
 	TableHash uint64
 	TableText string
-	Peers     []Peer
+	// Row is this server's line of /zookeeper/config, for servers that do not
+	// know it yet.
+	Row   string
+	Peers []Peer
+	// Guest says why a server that is no peer is not let in; nil lets it in. It
+	// is called for every such hello, from goroutines of the transport. Where it
+	// is missing nobody is let in.
+	Guest func(h *Hello) error
 
 	// The addresses to bind. A listener that is given is used instead, and
 	// closed by Close; with neither, the port does not exist.
@@ -102,6 +101,9 @@ type Handler interface {
 	// PeerHello reports every hello, also those that are turned away: then
 	// h.Refused says why.
 	PeerHello(h Hello)
+	// HearingEnded reports that the last connection of server id to this one's
+	// server_port is gone.
+	HearingEnded(id zxid.ServerID)
 	// LinkUp comes before anything else of a link.
 	LinkUp(id zab.LinkID, peer zxid.ServerID, inc zab.Incarnation)
 	// LinkDown comes exactly once, after everything else of a link, also when
@@ -149,17 +151,16 @@ type counters struct {
 
 // Transport is the connections to all other servers.
 type Transport struct {
-	opt     Options
-	peers   map[zxid.ServerID]Peer
-	senders map[zxid.ServerID]*electionSender
-	server  net.Listener
-	leader  net.Listener
-	ctx     context.Context
-	cancel  context.CancelFunc
-	wg      sync.WaitGroup
-	slots   chan struct{} // one token per handshake of an accepted connection
-	count   counters
-	lastID  atomic.Uint64
+	opt    Options
+	roster atomic.Pointer[roster]
+	server net.Listener
+	leader net.Listener
+	ctx    context.Context
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+	slots  chan struct{} // one token per handshake of an accepted connection
+	count  counters
+	lastID atomic.Uint64
 
 	mu       sync.Mutex
 	closed   bool
@@ -177,11 +178,12 @@ func Start(o Options) (*Transport, error) {
 	if o.Dial == nil {
 		o.Dial = new(net.Dialer).DialContext
 	}
-	t := &Transport{opt: o, peers: map[zxid.ServerID]Peer{}, senders: map[zxid.ServerID]*electionSender{},
+	t := &Transport{opt: o,
 		server: o.ServerListener, leader: o.LeaderListener, slots: make(chan struct{}, handshakesMax),
 		links: map[zab.LinkID]*link{}, accepted: map[zxid.ServerID]*link{}, hearing: map[zxid.ServerID]net.Conn{},
 		dialling: map[zxid.ServerID]bool{}}
 	t.ctx, t.cancel = context.WithCancel(context.Background())
+	t.roster.Store(&roster{})
 	var err error
 	if t.server, err = listen(t.server, o.ServerListen, "server_port"); err != nil {
 		return nil, errors.Join(err, t.Close())
@@ -189,15 +191,7 @@ func Start(o Options) (*Transport, error) {
 	if t.leader, err = listen(t.leader, o.LeaderListen, "leader_port"); err != nil {
 		return nil, errors.Join(err, t.Close())
 	}
-	for _, p := range o.Peers {
-		if p.ID != o.Self {
-			t.peers[p.ID] = p
-			t.senders[p.ID] = newElectionSender(t, p)
-		}
-	}
-	for _, s := range t.senders {
-		t.spawn(s.run)
-	}
+	t.SetPeers(o.Peers)
 	if t.server != nil {
 		t.spawn(func() { t.accept(t.server, portServer, t.hear) })
 	}
@@ -221,7 +215,7 @@ func listen(given net.Listener, address, port string) (net.Listener, error) {
 // SendElection queues m for server to; it never blocks. What waits for a peer
 // that is away is dropped.
 func (t *Transport) SendElection(to zxid.ServerID, m *election.Message) {
-	if s := t.senders[to]; s != nil {
+	if s := t.roster.Load().senders[to]; s != nil {
 		s.push(m)
 	}
 }
@@ -241,7 +235,14 @@ func (t *Transport) Dial(to zxid.ServerID) {
 }
 
 func (t *Transport) dialLeader(to zxid.ServerID) {
-	conn, h, err := t.connect(to, t.peers[to].LeaderAddress, portLeader)
+	var conn *connection
+	var h Hello
+	err := fmt.Errorf("peer: server %d is not known", to)
+	for _, address := range t.roster.Load().peers[to].leaderAddresses() {
+		if conn, h, err = t.connect(to, address, portLeader); err == nil {
+			break
+		}
+	}
 	t.mu.Lock()
 	delete(t.dialling, to)
 	t.mu.Unlock()

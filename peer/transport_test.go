@@ -2,6 +2,7 @@ package peer
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"net"
@@ -315,7 +316,7 @@ func TestElectionReconnectsAfterRestart(t *testing.T) {
 
 // TestElectionQueueKeepsWhatMatters: a heartbeat is the first to go.
 func TestElectionQueueKeepsWhatMatters(t *testing.T) {
-	s := newElectionSender(&Transport{}, Peer{ID: 2})
+	s := newElectionSender(&Transport{ctx: context.Background()}, Peer{ID: 2})
 	s.push(&election.Message{Kind: election.Election, Round: 1})
 	for i := range electionQueueMax + 10 {
 		s.push(&election.Message{Kind: election.Heartbeat, Round: uint64(i)})

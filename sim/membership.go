@@ -70,4 +70,5 @@ func (w *World) wipe(s *server) {
 	w.trace("server %d loses its data directory", s.id)
 	s.fs = vfs.NewMemory()
 	s.incarnation++
+	s.joins = w.opt.Servers == 1
 }

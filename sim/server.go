@@ -25,6 +25,7 @@ type server struct {
 	pausedUntil int64
 	clockOffset int64 // ms
 	incarnation byte
+	joins       bool // lost what it founded alone: it comes back as one that joins
 	disk        *disk.Disk
 	replica     *replica.Replica
 	persist     []zab.PersistOp
@@ -50,7 +51,9 @@ func (s *server) options() replica.Options {
 		Zab: zab.Options{Self: s.id, Incarnation: zab.Incarnation(s.disk.Identity().Incarnation), Timing: zab.DefaultTiming(),
 			HistoryBytes: 20_000, WindowBytes: 100_000, WindowRecords: 200, CounterLimit: s.w.opt.CounterLimit}}
 	for i := range s.w.opt.Servers {
-		o.Zab.Table = append(o.Zab.Table, zab.Member{ID: zxid.ServerID(i + 1), Voter: true})
+		if id := zxid.ServerID(i + 1); id != s.id || !s.joins {
+			o.Zab.Table = append(o.Zab.Table, zab.Member{ID: id, Voter: true})
+		}
 	}
 	return o
 }

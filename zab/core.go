@@ -83,6 +83,9 @@ type Options struct {
 	// WindowBytes and WindowRecords bound what is under way to one follower.
 	WindowBytes   int
 	WindowRecords int
+	// FoundAlone is how long a server that is the only voter of its table waits
+	// before it founds a cluster, for others to say that it has one already.
+	FoundAlone Millis
 	// CounterLimit is the counter at which the leader renews its epoch (A17).
 	CounterLimit uint32
 }
@@ -143,7 +146,8 @@ type Core struct {
 	lead   leadership
 	follow followership
 
-	lastTick Millis
+	lastTick  Millis
+	firstTick Millis
 }
 
 // New returns the Core of a server that has recovered rec from its disk.
@@ -167,6 +171,9 @@ func New(o Options, rec Recovered) *Core {
 // Tick moves time forward and does what is due.
 func (c *Core) Tick(now Millis) {
 	c.lastTick, c.now = c.now, now
+	if c.firstTick == 0 {
+		c.firstTick = now
+	}
 	switch c.role {
 	case Looking:
 	case Leading:

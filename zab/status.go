@@ -56,7 +56,7 @@ func (c *Core) Voter() bool { return c.isVoter(c.opt.Self) }
 // cluster counts, or one of a cluster that never ran (E2, N4).
 func (c *Core) Eligible() bool {
 	if c.Blank() {
-		return c.Voter()
+		return c.Voter() && (len(c.opt.Table) > 1 || c.now-c.firstTick >= c.opt.FoundAlone)
 	}
 	cfg := c.members.newest()
 	return cfg != nil && c.bound(cfg)

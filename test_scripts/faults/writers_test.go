@@ -30,6 +30,7 @@ type writers struct {
 type lane struct {
 	path  string
 	acked []int // numbers whose creation was answered
+	count atomic.Int64
 	next  int
 }
 
@@ -79,11 +80,20 @@ func (w *writers) write(conn *zk.Conn, l *lane) {
 		switch {
 		case err == nil, errors.Is(err, zk.ErrNodeExists): // exists: an earlier try whose answer was lost
 			l.acked = append(l.acked, l.next)
+			l.count.Add(1)
 			l.next++
 		default:
 			time.Sleep(2 * time.Millisecond) // the client library is reconnecting; do not spin
 		}
 	}
+}
+
+// answered counts the writes answered so far.
+func (w *writers) answered() (n int64) {
+	for _, l := range w.lanes {
+		n += l.count.Load()
+	}
+	return n
 }
 
 // finish stops the writers and returns how many writes were answered.

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -50,6 +51,7 @@ type Process struct {
 	Cmd    *exec.Cmd     // nil while it does not run
 	Done   chan struct{} // closed when the process has ended
 	Log    string
+	join   []string // flags instead of a node table
 }
 
 // Cluster is a set of server processes on loopback.
@@ -59,6 +61,8 @@ type Cluster struct {
 	table    string
 	settings string // a file; empty for the defaults
 	Servers  []*Process
+	// Planned servers have an address, and start with Join.
+	Planned []*Process
 }
 
 // New starts a cluster of that size and waits until it serves.
@@ -119,7 +123,11 @@ func (c *Cluster) Start(p *Process) {
 		c.t.Fatal(err)
 	}
 	defer func() { _ = log.Close() }()
-	args := []string{"serve", "--id", strconv.Itoa(p.ID), "--nodes", c.table, "--data", p.Data}
+	args := []string{"serve", "--id", strconv.Itoa(p.ID), "--data", p.Data}
+	if p.join == nil {
+		args = append(args, "--nodes", c.table)
+	}
+	args = append(args, p.join...)
 	if c.settings != "" {
 		args = append(args, "--config", c.settings)
 	}
@@ -286,7 +294,7 @@ func (c *Cluster) SameHistories() {
 // Addresses are where clients connect.
 func (c *Cluster) Addresses() []string {
 	var out []string
-	for _, p := range c.Servers {
+	for _, p := range slices.Concat(c.Servers, c.Planned) {
 		out = append(out, p.Client)
 	}
 	return out

@@ -32,6 +32,7 @@ type serverSelf struct {
 	Member    bool     `json:"member"`
 	Voter     bool     `json:"voter"`
 	Serving   bool     `json:"serving"`
+	Why       string   `json:"why"`
 	Version   string   `json:"version"`
 	Members   []string `json:"members"`
 	Followers []struct {

@@ -28,6 +28,7 @@ var subcommands = []func(*environment) *cobra.Command{
 	newStatusCommand,
 	newServeCommand,
 	newNodeCommand,
+	newFaultCommand,
 	newConfigCommand,
 	newHistoryCommand,
 	newLockCommand,

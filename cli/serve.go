@@ -40,6 +40,8 @@ type serveFlags struct {
 	join   string
 	host   string
 	ports  []int
+	faults string
+	mode   string
 }
 
 func newServeCommand(env *environment) *cobra.Command {
@@ -71,6 +73,9 @@ func newServeCommand(env *environment) *cobra.Command {
 	c.Flags().StringVar(&f.join, "join", "", "follow the cluster of these servers, HOST:PORT[,HOST:PORT...], until 'zabkeeper node add' makes this one a member")
 	c.Flags().StringVar(&f.host, "host", "", "with --join: the address of this server for others (default: the one that reaches the cluster)")
 	c.Flags().IntSliceVar(&f.ports, "ports", nil, "with --join: server_port,leader_port,client_port (default: the cluster's, or free ones)")
+	c.Flags().StringVar(&f.faults, "faults", "", "go wrong on purpose, for tests: none, drop, or propose:10s,acknowledge:20s,commit:30s; 'zabkeeper fault' changes it")
+	c.Flags().StringVar(&f.mode, "mode", "", "likewise in short: p:10::a:20::c:30 in seconds, or d:0")
+	c.MarkFlagsMutuallyExclusive("faults", "mode")
 	c.Flags().StringVar(&f.level, "log-level", "", "trace, debug, info, warn or error")
 	return c
 }
@@ -93,6 +98,13 @@ func serve(ctx context.Context, f serveFlags, stdout io.Writer) error {
 	o := nodeOptions(c, t, log)
 	if f.join != "" {
 		asJoining(&o)
+	}
+	if spec := f.faults + f.mode; spec != "" {
+		faults, err := node.ParseFaults(spec)
+		if err != nil {
+			return exit(statusUsage, err)
+		}
+		o.Faults = &faults
 	}
 	if err := ensureParent(o.DataDir); err != nil {
 		return exit(statusFailed, err)

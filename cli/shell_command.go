@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -23,6 +24,7 @@ type shellCommand struct {
 	changes     bool // may not be repeated when its outcome is unknown
 	unlimited   bool // takes as long as it takes
 	flags       func(*pflag.FlagSet)
+	singleDash  []string // long flags that ZooKeeper's shell writes with one dash
 	run         func(ctx context.Context, sh *shell, in *input) (result, error)
 }
 
@@ -83,7 +85,7 @@ func (c *shellCommand) parse(rest string) (*input, error) {
 	in.flags.Usage = func() {}
 	if c.flags != nil {
 		c.flags(in.flags)
-		if err = in.flags.Parse(negativeNumbersAreValues(words)); err != nil {
+		if err = in.flags.Parse(negativeNumbersAreValues(c.doubled(words))); err != nil {
 			return nil, wrong(err)
 		}
 		in.args = in.flags.Args()
@@ -110,6 +112,17 @@ func absolute(name string) string {
 		return name
 	}
 	return "/" + name
+}
+
+// doubled writes long flags with two dashes, as the parser wants them.
+func (c *shellCommand) doubled(words []string) []string {
+	out := slices.Clone(words)
+	for i, w := range out {
+		if slices.Contains(c.singleDash, strings.TrimPrefix(w, "-")) && strings.HasPrefix(w, "-") && !strings.HasPrefix(w, "--") {
+			out[i] = "-" + w
+		}
+	}
+	return out
 }
 
 // negativeNumbersAreValues keeps data such as -1 from being read as a flag. A

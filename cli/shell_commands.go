@@ -7,7 +7,7 @@ import (
 
 // shellCommands is the language, in the order that help shows.
 func shellCommands() []*shellCommand {
-	return slices.Concat(scriptCommands(), treeCommands(), aclCommands(), watchCommands(), sessionCommands())
+	return slices.Concat(scriptCommands(), treeCommands(), aclCommands(), watchCommands(), membershipCommands(), sessionCommands())
 }
 
 // helpText lists the commands, or says all about one.

@@ -40,7 +40,6 @@ func treeCommands() []*shellCommand {
 		{name: "sync", args: "NAME", short: "let later reads see everything committed so far", least: 1, most: 1, path: 1, run: runSync},
 		{name: "getAllChildrenNumber", args: "NAME", short: "count the nodes below", least: 1, most: 1, path: 1, run: runCount},
 		{name: "getEphemerals", args: "[NAME]", short: "list this session's ephemeral nodes", most: 1, path: 1, run: runEphemerals},
-		{name: "config", args: "[-c] [-s]", short: "print the ensemble's configuration; -c the connect string", flags: boolFlags("c", "s"), run: runConfig},
 	}
 }
 
@@ -245,41 +244,4 @@ func runEphemerals(ctx context.Context, sh *shell, in *input) (result, error) {
 	prefix, _ := in.arg(0)
 	paths, err := sh.client.GetEphemerals(ctx, prefix)
 	return result{listText(paths), paths}, err
-}
-
-func runConfig(ctx context.Context, sh *shell, in *input) (result, error) {
-	data, stat, err := sh.client.GetConfig(ctx)
-	if err != nil {
-		return result{}, err
-	}
-	text := string(data)
-	if in.bool("c") {
-		text = connectStringOf(text)
-	}
-	if text != "" && !strings.HasSuffix(text, "\n") {
-		text += "\n"
-	}
-	return withStat(in, text, map[string]any{"config": text}, stat), nil
-}
-
-// connectStringOf makes "version host:port,host:port" of a configuration.
-func connectStringOf(config string) string {
-	var version string
-	var hosts []string
-	for line := range strings.Lines(config) {
-		key, value, _ := strings.Cut(strings.TrimSpace(line), "=")
-		if key == "version" {
-			version = value
-		}
-		peer, address, found := strings.Cut(value, ";")
-		if !strings.HasPrefix(key, "server.") || !found {
-			continue
-		}
-		if !strings.Contains(address, ":") { // the port alone: the host is that of the peers
-			host, _, _ := strings.Cut(peer, ":")
-			address = host + ":" + address
-		}
-		hosts = append(hosts, address)
-	}
-	return strings.TrimSpace(version + " " + strings.Join(hosts, ","))
 }

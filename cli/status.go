@@ -37,15 +37,20 @@ const (
 
 func newStatusCommand(env *environment) *cobra.Command {
 	var nodes, output string
-	var timeout time.Duration
+	var timeout, interval time.Duration
+	var watch bool
 	cmd := &cobra.Command{
 		Use:   "status [HOST:PORT[,HOST:PORT...]]...",
 		Short: "Show each server's role, epoch and last transaction, and who leads",
 		Long: `Asks every server with the four-letter word srvr. The servers are given as
 addresses or by their node table; without either, localhost:2181 is asked.
 
+With --watch it goes on, on a terminal with a table that is always up to date,
+otherwise with a line for every change: who looks for a leader, follows or leads,
+since which epoch, and why.
+
 Exit status 1 says that no server leads.`,
-		Example: "  zabkeeper status 10.0.0.1:2181,10.0.0.2:2181,10.0.0.3:2181\n  zabkeeper status --nodes nodes.txt",
+		Example: "  zabkeeper status 10.0.0.1:2181,10.0.0.2:2181,10.0.0.3:2181\n  zabkeeper status --nodes nodes.txt\n  zabkeeper status --nodes nodes.txt --watch",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if output != "text" && output != "json" {
 				return fmt.Errorf("--output is text or json, not %q", output)
@@ -53,6 +58,10 @@ Exit status 1 says that no server leads.`,
 			servers, err := statusServers(args, nodes)
 			if err != nil {
 				return err
+			}
+			if watch {
+				w := &statusWatch{env: env, servers: servers, timeout: timeout, interval: interval}
+				return w.run(cmd.Context())
 			}
 			askServers(cmd.Context(), servers, timeout)
 			leader := leaderOf(servers)
@@ -69,6 +78,8 @@ Exit status 1 says that no server leads.`,
 	}
 	cmd.Flags().StringVar(&nodes, "nodes", "", "node table to take the servers from")
 	cmd.Flags().StringVarP(&output, "output", "o", "text", "text or json")
+	cmd.Flags().BoolVarP(&watch, "watch", "w", false, "go on, and show what changes")
+	cmd.Flags().DurationVar(&interval, "interval", 300*time.Millisecond, "with --watch: how often the servers are asked")
 	cmd.Flags().DurationVar(&timeout, "timeout", 3*time.Second, "how long to wait for a server")
 	return cmd
 }

@@ -33,6 +33,7 @@ type loopState struct {
 	warned     map[zxid.ServerID]bool                // whose node table differs
 	rows       map[zxid.ServerID]wire.EnsembleServer // where members were last known to be
 	member     bool                                  // of the configuration
+	why        string                                // of the present role, in words
 	removed    bool                                  // was a member and is none any more
 }
 
@@ -91,6 +92,10 @@ func (n *Node) handle(in *input) {
 		return
 	}
 	for _, m := range in.msgs {
+		if n.faults.enabled {
+			n.faultyMessage(in.link, m)
+			continue
+		}
 		n.replica.Message(in.link, m)
 	}
 }
@@ -101,6 +106,9 @@ func (n *Node) tick() {
 	if gap := n.loop.lastTick - was; was > 0 && gap > pauseMaxMs*time.Millisecond {
 		n.counters.pauses.observe(gap)
 		n.log.Warn().Dur("ms", gap).Msg("this server was not running for a while: the machine is overloaded, or the process was stopped")
+	}
+	if n.faults.enabled {
+		n.releaseHeld()
 	}
 	n.replica.Tick(zab.Millis(n.loop.lastTick/time.Millisecond), time.Now().UnixMilli())
 }
@@ -136,7 +144,9 @@ func (n *Node) sendAll(rd *replica.Ready) {
 		return
 	}
 	for i := range rd.Election {
-		t.SendElection(rd.Election[i].To, &rd.Election[i].M)
+		if !n.faults.now.Drop {
+			t.SendElection(rd.Election[i].To, &rd.Election[i].M)
+		}
 	}
 	l := &n.loop
 	for _, o := range rd.Send {
@@ -146,7 +156,11 @@ func (n *Node) sendAll(rd *replica.Ready) {
 		l.send[o.Link] = append(l.send[o.Link], o.M)
 	}
 	for _, id := range l.sendOrder {
-		t.Send(id, l.send[id])
+		messages := l.send[id]
+		if n.faults.enabled {
+			messages = n.faultySend(id, messages)
+		}
+		t.Send(id, messages)
 		delete(l.send, id)
 	}
 	l.sendOrder = l.sendOrder[:0]

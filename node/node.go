@@ -73,8 +73,10 @@ type Options struct {
 	FourLetterWords []string // "*" for all
 	// Operators are the addresses whose clients may change the membership and
 	// call elections without being asked who they are.
-	Operators       []netip.Prefix
-	Reconfig        replica.Reconfig
+	Operators []netip.Prefix
+	Reconfig  replica.Reconfig
+	// Faults are on purpose, for tests; nil keeps operators from making any.
+	Faults          *Faults
 	SuperDigest     string
 	DigestAlgorithm string
 
@@ -130,6 +132,7 @@ type Node struct {
 	flusher   *flusher
 	admission *admission
 	guests    guestBook
+	faults    phaseFaults
 	counters  counters
 	started   time.Time
 
@@ -163,6 +166,10 @@ func Open(o Options) (*Node, error) {
 	}
 	n := &Node{opt: o, log: o.Log, auth: auth, inbox: newInbox(), flusher: newFlusher(), started: time.Now(),
 		admission: newAdmission(o.OutstandingMax), random: newRandom(), stop: make(chan struct{})}
+	if o.Faults != nil {
+		n.faults.enabled = true
+		n.setFaults(*o.Faults)
+	}
 	n.clients.init()
 	n.loop.init()
 	if err := n.recover(); err != nil {

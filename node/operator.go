@@ -62,9 +62,30 @@ func (n *Node) operate(host, line string) string {
 			}
 			n.carryOut()
 		})
+	case "fault":
+		return n.operateFaults(argument)
 	default:
 		answer = fmt.Sprintf("refused: no such command: %.100q %.100q\n", command, argument)
 	}
+	return answer
+}
+
+// operateFaults shows the faults on purpose, or changes them.
+func (n *Node) operateFaults(argument string) string {
+	if !n.faults.enabled {
+		return "refused: this server was not started with --faults; start it with --faults none to make some later\n"
+	}
+	f, err := ParseFaults(argument)
+	if err != nil {
+		return fmt.Sprintf("refused: %v\n", err)
+	}
+	answer := ""
+	n.ask(func() {
+		if argument != "" {
+			n.setFaults(f)
+		}
+		answer = n.faults.now.String() + "\n"
+	})
 	return answer
 }
 
@@ -109,6 +130,7 @@ type selfDescription struct {
 	Member    bool                  `json:"member"`
 	Voter     bool                  `json:"voter"`
 	Serving   bool                  `json:"serving"`
+	Why       string                `json:"why,omitempty"` // the last decision of the election, or what ended a role
 	Version   string                `json:"version"`
 	Members   []string              `json:"members,omitempty"`
 	Followers []followerDescription `json:"followers,omitempty"` // a leader's
@@ -136,7 +158,7 @@ func (n *Node) wordSelf() string {
 func (n *Node) describeSelf() selfDescription {
 	core, role := n.replica.Core(), n.roleText.Load()
 	d := selfDescription{Number: uint32(n.opt.ID), Mode: role.mode, Phase: role.phase, Leader: uint32(role.leader), Epoch: uint32(role.epoch),
-		Zxid: n.applied().String(), Serving: n.Serving(), Version: n.opt.Version}
+		Zxid: n.applied().String(), Serving: n.Serving(), Version: n.opt.Version, Why: n.loop.why}
 	if row := n.opt.own().Row; row != "" {
 		d.Row = fmt.Sprintf("server.%d=%s", n.opt.ID, row)
 	}

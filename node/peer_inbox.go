@@ -15,6 +15,9 @@ type peerInbox struct{ n *Node }
 
 // ElectionMessage implements peer.Handler.
 func (p peerInbox) ElectionMessage(m *election.Message) {
+	if p.n.faults.dropping.Load() {
+		return
+	}
 	p.n.inbox.post(func() { p.n.replica.ElectionMessage(m) })
 }
 
@@ -79,6 +82,7 @@ func (p peerInbox) LinkUp(id zab.LinkID, server zxid.ServerID, inc zab.Incarnati
 func (p peerInbox) LinkDown(id zab.LinkID, why error) {
 	p.n.inbox.post(func() {
 		p.n.log.Debug().Uint64("link", uint64(id)).AnErr("why", why).Msg("link down")
+		p.n.faults.linkEnded(id)
 		p.n.replica.LinkDown(id)
 	})
 }

@@ -41,6 +41,7 @@ func (n *Node) noteRole(core *zab.Core) {
 // report logs what the cores decided, one line per change in plain words.
 func (n *Node) report(rd *replica.Ready) {
 	for _, a := range rd.Advice {
+		n.loop.why = a.Reason
 		n.log.Info().Bool("lead", a.Lead).Uint32("follow", uint32(a.Follow)).Int("supporters", a.Supporters).
 			Str("why", a.Reason).Msg("election decided")
 	}
@@ -65,6 +66,7 @@ func (n *Node) reportEvent(e *zab.Event) {
 	}
 	switch e.Kind {
 	case zab.BecameLooking:
+		n.loop.why = e.Detail
 		n.counters.elections.Add(1)
 		l.Msg("looking for a leader")
 	case zab.BecameFollowing:

@@ -36,16 +36,18 @@ var rings = map[string][]string{
 	"peer":                       {"zab", "election"},
 	"config":                     {},
 	"balancer":                   {"wire"},
-	"node":                       {"node", "peer", "storage", "tree", "wire", "zab", "election"},
-	"client":                     {"wire"},
-	"client/clienttest":          {"wire"},
+	"node":                       {"node", "peer", "sasl", "storage", "tree", "wire", "zab", "election"},
+	"sasl":                       {},
+	"node/auth":                  {"sasl", "tree"},
+	"client":                     {"sasl", "wire"},
+	"client/clienttest":          {"sasl", "wire"},
 	"client/recipes":             {"client", "wire"},
 	"sim":                        {"node/replica", "node/disk", "storage", "tree", "wire", "zab", "election"},
 	"test_scripts/compatibility": {"wire"},
 	"test_scripts/processes":     {},
 	"test_scripts/faults":        {"test_scripts/processes"},
 	"test_scripts/clients":       {"test_scripts/processes"},
-	"cli":                        {"balancer", "config", "node", "client", "sim", "storage", "tree", "wire", "zab", "election", "peer"},
+	"cli":                        {"balancer", "config", "node", "client", "sasl", "sim", "storage", "tree", "wire", "zab", "election", "peer"},
 }
 
 // pure packages hold no clock, goroutine, lock, I/O, logger or global random.

@@ -20,7 +20,9 @@ import (
 	"github.com/zabkeeper/zabkeeper/config"
 	"github.com/zabkeeper/zabkeeper/election"
 	"github.com/zabkeeper/zabkeeper/node"
+	"github.com/zabkeeper/zabkeeper/node/auth"
 	"github.com/zabkeeper/zabkeeper/node/replica"
+	"github.com/zabkeeper/zabkeeper/sasl"
 	"github.com/zabkeeper/zabkeeper/tree"
 	"github.com/zabkeeper/zabkeeper/zab"
 	"github.com/zabkeeper/zabkeeper/zab/zxid"
@@ -225,7 +227,7 @@ func nodeOptions(c *config.Config, t *config.Table, log zerolog.Logger) node.Opt
 		Reaping:           replica.Reaping{Interval: zab.Millis(c.ReapInterval / time.Millisecond), Max: c.ReapMax, NeverUsedMs: c.NeverUsedInterval.Milliseconds()},
 		RequestsPerClient: c.MaxRequestsPerConnection, OutstandingMax: c.GlobalOutstandingLimit,
 		SnapshotRecords: c.SnapshotCount, SnapshotBytes: c.SnapshotBytes, SnapshotsKept: c.SnapshotsKept, SegmentBytes: c.SegmentBytes,
-		FourLetterWords: c.FourLetterWords, SuperDigest: c.SuperDigest, DigestAlgorithm: c.DigestAlgorithm,
+		FourLetterWords: c.FourLetterWords, Auth: authOptions(c),
 		Version: announcedVersion(), Log: log, Timing: zabTiming(&c.Timing), ElectionTiming: electionTiming(&c.Timing)}
 	for i := range t.Rows {
 		r := &t.Rows[i]
@@ -257,10 +259,26 @@ func treeSettings(c *config.Config) tree.Settings {
 	if c.SkipACL {
 		s |= tree.SettingSkipACL
 	}
+	if c.SASL.Known() {
+		s |= tree.SettingSASL
+	}
+	if c.X509.Enabled {
+		s |= tree.SettingX509
+	}
 	if c.EnforceQuota {
 		s |= tree.SettingEnforceQuota
 	}
 	return s
+}
+
+// authOptions sets up who may call himself what.
+func authOptions(c *config.Config) auth.Options {
+	o := auth.Options{DigestAlgorithm: c.DigestAlgorithm, SuperDigest: c.SuperDigest, Ensemble: c.EnsembleNames, Enforce: c.EnforceAuth,
+		SASL: c.SASL.Known(), SASLSuperUsers: c.SASL.SuperUsers, KeepRefused: c.SASL.AllowFailed, X509: c.X509.Enabled, X509Super: c.X509.SuperUser}
+	if users := c.SASL.Passwords(); len(users) > 0 {
+		o.Mechanisms = append(o.Mechanisms, sasl.NewDigestMD5(users))
+	}
+	return o
 }
 
 func zabTiming(t *config.Timing) zab.Timing {

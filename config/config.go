@@ -45,6 +45,15 @@ type Config struct {
 	SuperDigest     string
 	DigestAlgorithm string
 
+	// EnforceAuth lists authentication schemes: a client without an identity of
+	// one of them may do nothing. Empty lets everybody in.
+	EnforceAuth []string
+	// EnsembleNames are what clients may call this ensemble with the scheme
+	// ensemble; "*" is anything. Empty: the scheme is unknown.
+	EnsembleNames []string
+
+	SASL   SASL
+	X509   X509
 	Log    Log
 	Timing Timing
 }
@@ -99,6 +108,7 @@ func Defaults() *Config {
 		FourLetterWords:          []string{"srvr"},
 		ExtendedTypes:            true,
 		DigestAlgorithm:          "SHA1",
+		SASL:                     SASL{JAASSection: defaultJAASSection},
 		Log:                      Log{Level: "info", Format: "auto"},
 		Timing: Timing{
 			Heartbeat:        50 * time.Millisecond,

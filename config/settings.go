@@ -6,7 +6,7 @@ import "time"
 // the value; numbers and durations lie between least and most.
 type setting struct {
 	key         string
-	place       any // *string, *bool, *int, *int64, *uint32, *time.Duration, *[]string
+	place       any // *string, *bool, *int, *int64, *uint32, *time.Duration, *[]string, *map[string]string
 	least, most int64
 	choices     []string
 }
@@ -59,6 +59,19 @@ func (c *Config) settings() []setting {
 		{key: "skip_acl", place: &c.SkipACL},
 		{key: "super_digest", place: &c.SuperDigest},
 		{key: "digest_algorithm", place: &c.DigestAlgorithm, choices: digestAlgorithms},
+		{key: "enforce_auth", place: &c.EnforceAuth},
+		{key: "ensemble_names", place: &c.EnsembleNames},
+
+		{key: "sasl.enabled", place: &c.SASL.Enabled},
+		{key: "sasl.users", place: &c.SASL.Users},
+		{key: "sasl.jaas_file", place: &c.SASL.JAASFile},
+		{key: "sasl.jaas_section", place: &c.SASL.JAASSection},
+		{key: "sasl.super_users", place: &c.SASL.SuperUsers},
+		{key: "sasl.super_password", place: &c.SASL.SuperPassword},
+		{key: "sasl.allow_failed", place: &c.SASL.AllowFailed},
+
+		{key: "x509.enabled", place: &c.X509.Enabled},
+		{key: "x509.super_user", place: &c.X509.SuperUser},
 
 		{key: "log.level", place: &c.Log.Level, choices: logLevels},
 		{key: "log.format", place: &c.Log.Format, choices: logFormats},

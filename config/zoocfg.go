@@ -47,6 +47,7 @@ type zooCfg struct {
 	clientLine             int
 	dynamic                string
 	groups                 []property
+	auth                   zooAuth
 	peerType               string
 }
 
@@ -64,6 +65,7 @@ func parseZooCfg(name string, text []byte, read func(string) ([]byte, error)) (*
 		z.file = name
 	}
 	z.applyGroups()
+	z.finishAuth(read)
 	z.identity(read)
 	z.clientAddress()
 	z.finishTable()
@@ -137,6 +139,10 @@ var zooKeys = map[string]zooKey{
 	"quorumListenOnAllIPs":                     {key: "listen_on_all"},
 	"DigestAuthenticationProvider.superDigest": {key: "super_digest"},
 	"DigestAuthenticationProvider.digestAlg":   {key: "digest_algorithm"},
+	"X509AuthenticationProvider.superUser":     {key: "x509.super_user"},
+	"SASLAuthenticationProvider.superPassword": {key: "sasl.super_password"},
+	"allowSaslFailedClients":                   {key: "sasl.allow_failed"},
+	"sasl.serverconfig":                        {key: "sasl.jaas_section"},
 }
 
 // property takes one line that is not about a server.
@@ -161,6 +167,7 @@ func (z *zooCfg) property(key string, p property) {
 	default:
 		k, ours := zooKeys[key]
 		switch {
+		case z.authProperty(key, p):
 		case ours:
 			z.assign(k, p)
 		case slices.Contains(zooIgnored, key) || hasPrefix(key, zooIgnoredPrefixes):

@@ -13,6 +13,7 @@ import (
 
 	"github.com/rs/zerolog"
 	"github.com/zabkeeper/zabkeeper/election"
+	"github.com/zabkeeper/zabkeeper/node/auth"
 	"github.com/zabkeeper/zabkeeper/node/disk"
 	"github.com/zabkeeper/zabkeeper/node/replica"
 	"github.com/zabkeeper/zabkeeper/peer"
@@ -67,8 +68,7 @@ type Options struct {
 	SegmentBytes    int64
 
 	FourLetterWords []string // "*" for all
-	SuperDigest     string
-	DigestAlgorithm string
+	Auth            auth.Options
 
 	Timing         zab.Timing
 	ElectionTiming election.Timing
@@ -117,12 +117,14 @@ type Node struct {
 	writer    *logWriter
 	random    *mathrand.Rand // the loop's
 	listener  net.Listener
-	auth      *authenticator
+	auth      *auth.Providers
 	inbox     *inbox
 	flusher   *flusher
 	admission *admission
 	counters  counters
 	started   time.Time
+	// traceMask is stored for stmk and shown by gtmk; nothing is traced by it.
+	traceMask atomic.Int64
 
 	// tree guards the replicated state; see doc.go.
 	tree      sync.RWMutex
@@ -148,12 +150,13 @@ var ErrStopped = errors.New("node: stopped")
 // Open recovers a server from its data directory and starts it.
 func Open(o Options) (*Node, error) {
 	o = o.WithDefaults()
-	auth, err := newAuthenticator(&o)
+	providers, err := auth.New(o.Auth)
 	if err != nil {
 		return nil, err
 	}
-	n := &Node{opt: o, log: o.Log, auth: auth, inbox: newInbox(), flusher: newFlusher(), started: time.Now(),
+	n := &Node{opt: o, log: o.Log, auth: providers, inbox: newInbox(), flusher: newFlusher(), started: time.Now(),
 		admission: newAdmission(o.OutstandingMax), random: newRandom(), stop: make(chan struct{})}
+	n.traceMask.Store(defaultTraceMask)
 	n.clients.init()
 	n.loop.init()
 	if err := n.recover(); err != nil {

@@ -71,6 +71,7 @@ func (s *digestServer) Respond(token []byte) ([]byte, error) {
 			s.phase = digestComplete
 		}
 		return answer, err
+	case digestComplete, digestRefused:
 	}
 	return nil, fmt.Errorf("%w: a token behind the end of the conversation", ErrRefused)
 }

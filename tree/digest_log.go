@@ -2,7 +2,7 @@ package tree
 
 import "github.com/zabkeeper/zabkeeper/zab/zxid"
 
-// Digests are noted at these zxids, so that those of several servers can be laid
+// Digests are noted at every 128th zxid, so that those of several servers can be laid
 // side by side; the oldest make room.
 const (
 	digestEvery = 128
@@ -23,7 +23,7 @@ type digestLog struct {
 }
 
 func (l *digestLog) note(z zxid.Zxid, digest uint64) {
-	if uint64(z)%digestEvery != 0 {
+	if z.Counter()%digestEvery != 0 || z.Counter() == 0 { // 0: the record that begins an epoch
 		return
 	}
 	if len(l.noted) < digestsMax {

@@ -77,7 +77,8 @@ func (z *zooCfg) finishAuth(read func(string) ([]byte, error)) {
 		if !filepath.IsAbs(a.jaas.value) {
 			c.SASL.JAASFile = filepath.Join(filepath.Dir(z.file), a.jaas.value)
 		}
-		if err := c.SASL.loadUsers(read); err != nil {
+		// read resolves by itself.
+		if err := c.SASL.loadUsers(func(string) ([]byte, error) { return read(a.jaas.value) }); err != nil {
 			z.addError(a.jaas, err)
 		}
 	}

@@ -76,7 +76,7 @@ func TestLoginLater(t *testing.T) {
 		}
 		w.must(w.client.AddAuth(w.Context(), "sasl", []byte("bob:pw")))
 		for range 2 {
-			if got := saslUsers(w.Context(), t, w.client); !slices.Equal(got, []string{"bob"}) {
+			if got := saslUsers(w.Context(), w.T, w.client); !slices.Equal(got, []string{"bob"}) {
 				t.Errorf("users: %q", got)
 			}
 			w.server.Drop()
@@ -90,8 +90,9 @@ func TestLoginRefusedLater(t *testing.T) {
 		if err := w.client.AddAuth(w.Context(), "sasl", []byte("bob:pw")); !errors.Is(err, client.ErrAuthFailed) {
 			t.Errorf("got %v", err)
 		}
+		synctest.Wait() // the server has hung up
 		// The session goes on without the identity.
-		if got := saslUsers(w.Context(), t, w.client); len(got) != 0 {
+		if got := saslUsers(w.Context(), w.T, w.client); len(got) != 0 {
 			t.Errorf("users: %q", got)
 		}
 	})

@@ -43,7 +43,7 @@ var rings = map[string][]string{
 	"client/clienttest":          {"sasl", "wire"},
 	"client/recipes":             {"client", "wire"},
 	"sim":                        {"node/replica", "node/disk", "storage", "tree", "wire", "zab", "election"},
-	"test_scripts/compatibility": {"wire"},
+	"test_scripts/compatibility": {"sasl", "wire"},
 	"test_scripts/processes":     {},
 	"test_scripts/faults":        {"test_scripts/processes"},
 	"test_scripts/clients":       {"test_scripts/processes"},

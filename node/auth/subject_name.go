@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"unicode/utf16"
 )
 
 // attributeNames are those that RFC 2253 names; every other attribute is shown
@@ -61,23 +60,18 @@ func (a *attribute) text() string {
 	return name + "=" + escape(value)
 }
 
-// stringOf returns the text of a value, and false for what is no string.
+// tagUniversal is the one string of ASN.1 that package asn1 has no name for.
+const tagUniversal = 28
+
+// stringOf returns the bytes of a value as text, and false for what is no string.
+// Java takes two-byte characters for UTF-8, too, and ACLs have to match.
 func stringOf(v *asn1.RawValue) (string, bool) {
 	if v.Class != asn1.ClassUniversal || v.IsCompound {
 		return "", false
 	}
 	switch v.Tag {
-	case asn1.TagUTF8String, asn1.TagPrintableString, asn1.TagIA5String, asn1.TagGeneralString, asn1.TagT61String:
+	case asn1.TagUTF8String, asn1.TagPrintableString, asn1.TagIA5String, asn1.TagGeneralString, asn1.TagT61String, asn1.TagBMPString, tagUniversal:
 		return string(v.Bytes), true
-	case asn1.TagBMPString:
-		if len(v.Bytes)%2 != 0 {
-			return "", false
-		}
-		units := make([]uint16, 0, len(v.Bytes)/2)
-		for i := 0; i < len(v.Bytes); i += 2 {
-			units = append(units, uint16(v.Bytes[i])<<8|uint16(v.Bytes[i+1]))
-		}
-		return string(utf16.Decode(units)), true
 	}
 	return "", false
 }

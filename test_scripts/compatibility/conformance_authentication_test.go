@@ -118,6 +118,9 @@ func checkLogin(t *testing.T, s *Server) {
 	u, bob, super := connect(t, s), connect(t, s), connect(t, s)
 	conversation := sasl.NewDigestMD5Client("bob", "pw")
 	token, err := conversation.First()
+	if err != nil {
+		t.Fatal(err)
+	}
 	for done := false; !done; {
 		answer, code := bob.token(token)
 		if token, done, err = conversation.Respond(answer); err != nil || code != wire.OK {
@@ -182,7 +185,7 @@ func checkAllowedFailure(t *testing.T, s *Server) {
 	equal(t, "a wrong password", u.login("bob", "wrong"), wire.OK)
 	equal(t, "ids", whoAmI(u), map[string]int{"ip:127.0.0.1": 1})
 	token, code := u.token([]byte{})
-	equal(t, "another attempt", fmt.Sprint(token, code), fmt.Sprint([]byte(nil), wire.OK))
+	equal(t, "another attempt", fmt.Sprint(token == nil, code), fmt.Sprint(true, wire.OK))
 }
 
 func checkEnsemble(t *testing.T, s *Server) {

@@ -46,7 +46,7 @@ var rings = map[string][]string{
 	"test_scripts/compatibility": {"sasl", "wire"},
 	"test_scripts/processes":     {},
 	"test_scripts/faults":        {"test_scripts/processes"},
-	"test_scripts/clients":       {"test_scripts/processes"},
+	"test_scripts/clients":       {"client", "test_scripts/processes"},
 	"cli":                        {"balancer", "config", "node", "client", "sasl", "sim", "storage", "tree", "wire", "zab", "election", "peer"},
 }
 

@@ -135,7 +135,9 @@ func (sh *shell) connect(ctx context.Context) error {
 		user, password, _ := strings.Cut(sh.sasl, ":")
 		o.SASL = &client.SASL{User: user, Password: password}
 	}
-	sh.client, err = client.Dial(ctx, o)
+	if sh.client, err = client.Dial(ctx, o); errors.Is(err, client.ErrAuthFailed) {
+		return fmt.Errorf("the login of %q is refused, check user and password: %w", o.SASL.User, err)
+	}
 	return err
 }
 

@@ -38,6 +38,7 @@ var rings = map[string][]string{
 	"balancer":                   {"wire"},
 	"node":                       {"node", "peer", "sasl", "storage", "tree", "wire", "zab", "election"},
 	"sasl":                       {},
+	"sasl/kerberos":              {"sasl"},
 	"node/auth":                  {"sasl", "tree"},
 	"client":                     {"sasl", "wire"},
 	"client/clienttest":          {"sasl", "wire"},
@@ -46,7 +47,7 @@ var rings = map[string][]string{
 	"test_scripts/compatibility": {"sasl", "wire"},
 	"test_scripts/processes":     {},
 	"test_scripts/faults":        {"test_scripts/processes"},
-	"test_scripts/clients":       {"client", "test_scripts/processes"},
+	"test_scripts/clients":       {"client", "sasl", "test_scripts/processes"},
 	"cli":                        {"balancer", "config", "node", "client", "sasl", "sim", "storage", "tree", "wire", "zab", "election", "peer"},
 }
 

@@ -23,6 +23,7 @@ import (
 	"github.com/zabkeeper/zabkeeper/node/auth"
 	"github.com/zabkeeper/zabkeeper/node/replica"
 	"github.com/zabkeeper/zabkeeper/sasl"
+	"github.com/zabkeeper/zabkeeper/sasl/kerberos"
 	"github.com/zabkeeper/zabkeeper/tree"
 	"github.com/zabkeeper/zabkeeper/zab"
 	"github.com/zabkeeper/zabkeeper/zab/zxid"
@@ -81,6 +82,9 @@ func serve(ctx context.Context, f serveFlags, stdout io.Writer) error {
 		log.Warn().Msg(w.String())
 	}
 	o := nodeOptions(c, t, log)
+	if o.Auth, err = authOptions(c); err != nil {
+		return exit(statusUsage, err)
+	}
 	if err := ensureParent(o.DataDir); err != nil {
 		return exit(statusFailed, err)
 	}
@@ -227,8 +231,8 @@ func nodeOptions(c *config.Config, t *config.Table, log zerolog.Logger) node.Opt
 		Reaping:           replica.Reaping{Interval: zab.Millis(c.ReapInterval / time.Millisecond), Max: c.ReapMax, NeverUsedMs: c.NeverUsedInterval.Milliseconds()},
 		RequestsPerClient: c.MaxRequestsPerConnection, OutstandingMax: c.GlobalOutstandingLimit,
 		SnapshotRecords: c.SnapshotCount, SnapshotBytes: c.SnapshotBytes, SnapshotsKept: c.SnapshotsKept, SegmentBytes: c.SegmentBytes,
-		FourLetterWords: c.FourLetterWords, Auth: authOptions(c),
-		Version: announcedVersion(), Log: log, Timing: zabTiming(&c.Timing), ElectionTiming: electionTiming(&c.Timing)}
+		FourLetterWords: c.FourLetterWords,
+		Version:         announcedVersion(), Log: log, Timing: zabTiming(&c.Timing), ElectionTiming: electionTiming(&c.Timing)}
 	for i := range t.Rows {
 		r := &t.Rows[i]
 		m := node.Member{ID: zxid.ServerID(r.ID), Voter: !r.Observer, ServerAddress: r.ServerAddress(), LeaderAddress: r.LeaderAddress(), Row: zooRow(r)}
@@ -272,13 +276,21 @@ func treeSettings(c *config.Config) tree.Settings {
 }
 
 // authOptions sets up who may call himself what.
-func authOptions(c *config.Config) auth.Options {
+func authOptions(c *config.Config) (auth.Options, error) {
 	o := auth.Options{DigestAlgorithm: c.DigestAlgorithm, SuperDigest: c.SuperDigest, Ensemble: c.EnsembleNames, Enforce: c.EnforceAuth,
 		SASL: c.SASL.Known(), SASLSuperUsers: c.SASL.SuperUsers, KeepRefused: c.SASL.AllowFailed, X509: c.X509.Enabled, X509Super: c.X509.SuperUser}
+	if s := &c.SASL; s.Keytab != "" {
+		// It comes first: it knows its own, and DIGEST-MD5 takes everything.
+		m, err := kerberos.New(kerberos.Options{Keytab: s.Keytab, Principal: s.Principal, RemoveHost: s.RemoveHost, RemoveRealm: s.RemoveRealm})
+		if err != nil {
+			return o, err
+		}
+		o.Mechanisms = append(o.Mechanisms, m)
+	}
 	if users := c.SASL.Passwords(); len(users) > 0 {
 		o.Mechanisms = append(o.Mechanisms, sasl.NewDigestMD5(users))
 	}
-	return o
+	return o, nil
 }
 
 func zabTiming(t *config.Timing) zab.Timing {

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -19,6 +20,13 @@ type SASL struct {
 	SuperUsers    []string // users who pass every access list
 	SuperPassword string   // of the user super, for whom no other counts then
 	AllowFailed   bool     // keep a client whose login failed, without the identity
+
+	// Kerberos: the file with the server's key, and its principal. RemoveHost and
+	// RemoveRealm shorten the clients' names.
+	Keytab      string
+	Principal   string
+	RemoveHost  bool
+	RemoveRealm bool
 }
 
 // X509 is about the certificates of clients.
@@ -28,7 +36,9 @@ type X509 struct {
 }
 
 // Known reports whether access lists may name sasl identities.
-func (s *SASL) Known() bool { return s.Enabled || len(s.Users) > 0 || s.JAASFile != "" }
+func (s *SASL) Known() bool {
+	return s.Enabled || len(s.Users) > 0 || s.JAASFile != "" || s.Keytab != ""
+}
 
 // superName is the user whose password may be given apart.
 const superName = "super"
@@ -54,9 +64,16 @@ func (s *SASL) loadUsers(read func(string) ([]byte, error)) error {
 	if err != nil {
 		return err
 	}
-	users, err := readJAAS(s.JAASFile, s.JAASSection, text)
+	login, err := readJAAS(s.JAASFile, s.JAASSection, text)
 	if err != nil {
 		return err
+	}
+	users := login.users
+	if login.keytab != "" {
+		s.Keytab, s.Principal = login.keytab, login.principal
+		if !filepath.IsAbs(s.Keytab) {
+			s.Keytab = filepath.Join(filepath.Dir(s.JAASFile), s.Keytab)
+		}
 	}
 	var p Problems
 	for _, user := range slices.Sorted(maps.Keys(users)) {
@@ -64,7 +81,7 @@ func (s *SASL) loadUsers(read func(string) ([]byte, error)) error {
 			p.add(s.JAASFile, 0, userOption+user, "the user is among sasl.users, too", "remove one")
 		}
 	}
-	if s.Users == nil {
+	if s.Users == nil && len(users) > 0 {
 		s.Users = map[string]string{}
 	}
 	maps.Copy(s.Users, users)
@@ -96,6 +113,9 @@ func (c *Config) checkAuthentication(file string, line func(key string) int, p *
 	}
 	if slices.Contains(c.EnforceAuth, "sasl") && c.SASL.AllowFailed {
 		p.add(file, line("sasl.allow_failed"), "sasl.allow_failed = true", "a failed login cannot be allowed while sasl is enforced", "remove one of them")
+	}
+	if k := &c.SASL; k.Keytab != "" && !strings.Contains(k.Principal, "@") {
+		p.add(file, line("sasl.keytab"), "sasl.principal = "+k.Principal, "a keytab needs the server's principal", "write it like zookeeper/host.example.org@EXAMPLE.ORG")
 	}
 	for _, user := range slices.Sorted(maps.Keys(c.SASL.Users)) {
 		if user == "" || strings.ContainsAny(user, "@/") {

@@ -58,6 +58,7 @@ func TestAuthenticationMistakesInTOML(t *testing.T) {
 		{"[sasl]\nusers = { \"bob@secret\" = \"secret2\" }", `f:2: "sasl.users.bob@secret": not a plain user name`},
 		{"[sasl]\nsuper_password = 5", `f:2: "sasl.super_password": not a string`},
 		{"[x509]\nsuper_user = \"admin\"", `f:2: "admin": not the subject of a certificate`},
+		{"[sasl]\nkeytab = \"k\"", `f:2: "sasl.principal = ": a keytab needs the server's principal; write it like zookeeper/`},
 		{"[sasl]\nuser = \"x\"", `f:2: "sasl.user": unknown key; did you mean sasl.users?`},
 	} {
 		_, err := parse("f", []byte(test.text))

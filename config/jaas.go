@@ -6,7 +6,10 @@ import (
 )
 
 // The login modules of ZooKeeper's servers that mean something here.
-const digestLoginModule = "org.apache.zookeeper.server.auth.DigestLoginModule"
+const (
+	digestLoginModule   = "org.apache.zookeeper.server.auth.DigestLoginModule"
+	kerberosLoginModule = "com.sun.security.auth.module.Krb5LoginModule"
+)
 
 // defaultJAASSection is the section that ZooKeeper's servers read.
 const defaultJAASSection = "Server"
@@ -14,7 +17,14 @@ const defaultJAASSection = "Server"
 // userOption begins the options that name users: user_bob="password".
 const userOption = "user_"
 
-// readJAAS takes the users out of a section of a JAAS file:
+// jaasLogin is how a section of a JAAS file lets clients log in.
+type jaasLogin struct {
+	users             map[string]string
+	keytab, principal string
+}
+
+// readJAAS takes users, or the server's key of Kerberos, out of a section of a
+// JAAS file:
 //
 //	Server {
 //	    org.apache.zookeeper.server.auth.DigestLoginModule required
@@ -23,9 +33,9 @@ const userOption = "user_"
 //
 // Other sections are passed over. What is wrong in the section is told without
 // the passwords.
-func readJAAS(name, section string, text []byte) (map[string]string, error) {
+func readJAAS(name, section string, text []byte) (*jaasLogin, error) {
 	p := &jaasParser{file: name, line: 1, rest: string(text)}
-	users := map[string]string{}
+	login := &jaasLogin{users: map[string]string{}}
 	found := false
 	for p.next(); p.token != "" && len(p.problems) == 0; p.next() {
 		at, line := p.token, p.line
@@ -36,20 +46,20 @@ func readJAAS(name, section string, text []byte) (map[string]string, error) {
 			p.problems.add(name, line, at, "the section is there twice", "remove one")
 		}
 		found = found || wanted
-		p.section(wanted, users)
+		p.section(wanted, login)
 		p.inside = false
 	}
 	switch {
 	case len(p.problems) > 0:
 	case !found:
 		p.problems.add(name, 0, "", "there is no section "+section, "write "+section+" { "+digestLoginModule+` required user_NAME="PASSWORD"; };`)
-	case len(users) == 0:
+	case len(login.users) == 0 && login.keytab == "":
 		p.problems.add(name, 0, section, "the section names no user", `write user_NAME="PASSWORD" behind `+digestLoginModule+" required")
 	}
 	if err := p.problems.orNil(); err != nil {
 		return nil, err
 	}
-	return users, nil
+	return login, nil
 }
 
 // jaasParser reads the tokens of a JAAS file: words, text in quotes, and single
@@ -65,25 +75,35 @@ type jaasParser struct {
 }
 
 // section reads the login modules up to the closing brace.
-func (p *jaasParser) section(wanted bool, users map[string]string) {
+func (p *jaasParser) section(wanted bool, login *jaasLogin) {
 	for p.next(); len(p.problems) == 0 && !p.is("}"); p.next() {
 		class, line := p.token, p.line
 		p.next() // required, requisite, sufficient or optional
-		if wanted && class != digestLoginModule {
-			p.problems.add(p.file, line, class, "a login module that this server does not have", "use "+digestLoginModule)
+		if wanted && class != digestLoginModule && class != kerberosLoginModule {
+			p.problems.add(p.file, line, class, "a login module that this server does not have", "use "+digestLoginModule+" or "+kerberosLoginModule)
 		}
 		for p.next(); len(p.problems) == 0 && !p.is(";"); p.next() {
-			p.option(wanted, users)
+			p.option(wanted, class, login)
 		}
 	}
 	p.want(";")
 }
 
-func (p *jaasParser) option(wanted bool, users map[string]string) {
+func (p *jaasParser) option(wanted bool, class string, login *jaasLogin) {
 	key, line := p.token, p.line
 	p.want("=")
 	p.next()
 	user, isUser := strings.CutPrefix(key, userOption)
+	if wanted && class == kerberosLoginModule {
+		switch key {
+		case "keyTab":
+			login.keytab = p.token
+		case "principal":
+			login.principal = p.token
+		}
+		return
+	}
+	users := login.users
 	if !wanted || !isUser || len(p.problems) > 0 {
 		return
 	}

@@ -18,9 +18,14 @@ Server {
   user_super="admin \"pw\""
   user_bob = "p;}w" ; // done
 };`
-	users, err := readJAAS("jaas.conf", "Server", []byte(text))
-	if want := map[string]string{"super": `admin "pw"`, "bob": "p;}w"}; err != nil || !maps.Equal(users, want) {
-		t.Errorf("got %q, %v, want %q", users, err, want)
+	login, err := readJAAS("jaas.conf", "Server", []byte(text))
+	if want := map[string]string{"super": `admin "pw"`, "bob": "p;}w"}; err != nil || !maps.Equal(login.users, want) {
+		t.Errorf("got %q, %v, want %q", login, err, want)
+	}
+	text = "Server { com.sun.security.auth.module.Krb5LoginModule required useKeyTab=true keyTab=\"/etc/zk.keytab\" storeKey=true principal=\"zookeeper/h@R\"; };"
+	login, err = readJAAS("jaas.conf", "Server", []byte(text))
+	if err != nil || login.keytab != "/etc/zk.keytab" || login.principal != "zookeeper/h@R" || len(login.users) > 0 {
+		t.Errorf("Kerberos: got %+v, %v", login, err)
 	}
 }
 
@@ -52,9 +57,9 @@ func FuzzJAAS(f *testing.F) {
 	f.Add(`Server { a.B required user_a="b"; };`)
 	f.Add("Server { org.apache.zookeeper.server.auth.DigestLoginModule required user_a=\"b\\\"\"; }; /* ")
 	f.Fuzz(func(t *testing.T, text string) {
-		users, err := readJAAS("jaas", "Server", []byte(text))
-		if (err == nil) != (len(users) > 0) {
-			t.Errorf("%d users, %v", len(users), err)
+		login, err := readJAAS("jaas", "Server", []byte(text))
+		if (err == nil) != (login != nil) || login != nil && len(login.users) == 0 && login.keytab == "" {
+			t.Errorf("%+v, %v", login, err)
 		}
 	})
 }

@@ -39,7 +39,7 @@ func Load(path string) (*Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, p := range []*string{&c.Nodes, &c.SASL.JAASFile} {
+	for _, p := range []*string{&c.Nodes, &c.SASL.JAASFile, &c.SASL.Keytab} {
 		if *p != "" && !filepath.IsAbs(*p) {
 			*p = filepath.Join(filepath.Dir(path), *p)
 		}

@@ -69,6 +69,10 @@ func (c *Config) settings() []setting {
 		{key: "sasl.super_users", place: &c.SASL.SuperUsers},
 		{key: "sasl.super_password", place: &c.SASL.SuperPassword},
 		{key: "sasl.allow_failed", place: &c.SASL.AllowFailed},
+		{key: "sasl.keytab", place: &c.SASL.Keytab},
+		{key: "sasl.principal", place: &c.SASL.Principal},
+		{key: "sasl.remove_host", place: &c.SASL.RemoveHost},
+		{key: "sasl.remove_realm", place: &c.SASL.RemoveRealm},
 
 		{key: "x509.enabled", place: &c.X509.Enabled},
 		{key: "x509.super_user", place: &c.X509.SuperUser},

@@ -143,6 +143,8 @@ var zooKeys = map[string]zooKey{
 	"SASLAuthenticationProvider.superPassword": {key: "sasl.super_password"},
 	"allowSaslFailedClients":                   {key: "sasl.allow_failed"},
 	"sasl.serverconfig":                        {key: "sasl.jaas_section"},
+	"kerberos.removeHostFromPrincipal":         {key: "sasl.remove_host"},
+	"kerberos.removeRealmFromPrincipal":        {key: "sasl.remove_realm"},
 }
 
 // property takes one line that is not about a server.

@@ -11,6 +11,8 @@ import (
 
 const jaasFile = "Server {\n" + digestLoginModule + " required\nuser_bob=\"pw\";\n};\n"
 
+const krbFile = "Server {\n" + kerberosLoginModule + " required keyTab=\"zk.keytab\" principal=\"zookeeper/h@R\";\n};\n"
+
 func TestAuthenticationInTOML(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "server.toml")
@@ -70,7 +72,7 @@ func TestAuthenticationMistakesInTOML(t *testing.T) {
 
 // zooWith reads a zoo.cfg with these lines behind two others.
 func zooWith(lines string) (*Config, []Problem, error) {
-	c, _, warnings, err := parseZooCfg("z", []byte("dataDir=/data\nclientPort=2181\n"+lines), files(map[string]string{"jaas.conf": jaasFile}))
+	c, _, warnings, err := parseZooCfg("z", []byte("dataDir=/data\nclientPort=2181\n"+lines), files(map[string]string{"jaas.conf": jaasFile, "etc/krb.conf": krbFile}))
 	return c, warnings, err
 }
 
@@ -88,6 +90,10 @@ func TestAuthenticationInZooCfg(t *testing.T) {
 	if !slices.Equal(c.EnforceAuth, []string{"sasl", "digest"}) || !slices.Equal(c.SASL.SuperUsers, []string{"bob", "al"}) ||
 		!slices.Equal(c.EnsembleNames, []string{"a", "b"}) || c.X509 != (X509{true, "CN=admin"}) || !c.SkipACL {
 		t.Errorf("got %+v", c)
+	}
+	c, _, err = zooWith("java.security.auth.login.config=etc/krb.conf\nkerberos.removeRealmFromPrincipal=true\n")
+	if err != nil || c.SASL.Keytab != filepath.Join("etc", "zk.keytab") || c.SASL.Principal != "zookeeper/h@R" || !c.SASL.RemoveRealm || c.SASL.RemoveHost || !c.SASL.Known() {
+		t.Errorf("Kerberos: got %+v, %v", c.SASL, err)
 	}
 	c, _, err = zooWith("enforce.auth.enabled=false\nenforce.auth.schemes=nonesuch\nauthProvider.3=" + class("Ensemble"))
 	if err != nil || c.EnforceAuth != nil || !slices.Equal(c.EnsembleNames, []string{"*"}) {

@@ -36,7 +36,7 @@ func (k *kdc) keytab(name string) string { return filepath.Join(k.dir, name+".ke
 // startKDC makes a realm with the server's key and those of bob and eve.
 func startKDC(t *testing.T) *kdc {
 	t.Helper()
-	for _, name := range []string{"kdb5_util", "kadmin.local", "krb5kdc"} {
+	for _, name := range []string{"kdb5_util", "kadmin.local", "krb5kdc", "kinit"} {
 		_, err := exec.LookPath(name)
 		need(t, name, err == nil)
 	}

@@ -21,7 +21,10 @@ import (
 	"github.com/zabkeeper/zabkeeper/config"
 	"github.com/zabkeeper/zabkeeper/election"
 	"github.com/zabkeeper/zabkeeper/node"
+	"github.com/zabkeeper/zabkeeper/node/auth"
 	"github.com/zabkeeper/zabkeeper/node/replica"
+	"github.com/zabkeeper/zabkeeper/sasl"
+	"github.com/zabkeeper/zabkeeper/sasl/kerberos"
 	"github.com/zabkeeper/zabkeeper/tree"
 	"github.com/zabkeeper/zabkeeper/wire"
 	"github.com/zabkeeper/zabkeeper/zab"
@@ -105,6 +108,9 @@ func serve(ctx context.Context, f serveFlags, stdout io.Writer) error {
 			return exit(statusUsage, err)
 		}
 		o.Faults = &faults
+	}
+	if o.Auth, err = authOptions(c); err != nil {
+		return exit(statusUsage, err)
 	}
 	if err := ensureParent(o.DataDir); err != nil {
 		return exit(statusFailed, err)
@@ -262,8 +268,7 @@ func nodeOptions(c *config.Config, t *config.Table, log zerolog.Logger) node.Opt
 		Reaping:           replica.Reaping{Interval: zab.Millis(c.ReapInterval / time.Millisecond), Max: c.ReapMax, NeverUsedMs: c.NeverUsedInterval.Milliseconds()},
 		RequestsPerClient: c.MaxRequestsPerConnection, OutstandingMax: c.GlobalOutstandingLimit,
 		SnapshotRecords: c.SnapshotCount, SnapshotBytes: c.SnapshotBytes, SnapshotsKept: c.SnapshotsKept, SegmentBytes: c.SegmentBytes,
-		FourLetterWords: c.FourLetterWords, SuperDigest: c.SuperDigest, DigestAlgorithm: c.DigestAlgorithm,
-		Operators: c.OperatorNetworks(), Reconfig: replica.Reconfig{Enabled: c.ReconfigEnabled, VotersMin: c.VotersMin},
+		FourLetterWords: c.FourLetterWords, Operators: c.OperatorNetworks(), Reconfig: replica.Reconfig{Enabled: c.ReconfigEnabled, VotersMin: c.VotersMin},
 		Version: announcedVersion(), Log: log, Timing: zabTiming(&c.Timing), ElectionTiming: electionTiming(&c.Timing)}
 	for i := range t.Rows {
 		r := &t.Rows[i]
@@ -310,10 +315,34 @@ func treeSettings(c *config.Config) tree.Settings {
 	if c.SkipACL {
 		s |= tree.SettingSkipACL
 	}
+	if c.SASL.Known() {
+		s |= tree.SettingSASL
+	}
+	if c.X509.Enabled {
+		s |= tree.SettingX509
+	}
 	if c.EnforceQuota {
 		s |= tree.SettingEnforceQuota
 	}
 	return s
+}
+
+// authOptions sets up who may call himself what.
+func authOptions(c *config.Config) (auth.Options, error) {
+	o := auth.Options{DigestAlgorithm: c.DigestAlgorithm, SuperDigest: c.SuperDigest, Ensemble: c.EnsembleNames, Enforce: c.EnforceAuth,
+		SASL: c.SASL.Known(), SASLSuperUsers: c.SASL.SuperUsers, KeepRefused: c.SASL.AllowFailed, X509: c.X509.Enabled, X509Super: c.X509.SuperUser}
+	if s := &c.SASL; s.Keytab != "" {
+		// It comes first: it knows its own, and DIGEST-MD5 takes everything.
+		m, err := kerberos.New(kerberos.Options{Keytab: s.Keytab, Principal: s.Principal, RemoveHost: s.RemoveHost, RemoveRealm: s.RemoveRealm})
+		if err != nil {
+			return o, err
+		}
+		o.Mechanisms = append(o.Mechanisms, m)
+	}
+	if users := c.SASL.Passwords(); len(users) > 0 {
+		o.Mechanisms = append(o.Mechanisms, sasl.NewDigestMD5(users))
+	}
+	return o, nil
 }
 
 func zabTiming(t *config.Timing) zab.Timing {

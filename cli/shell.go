@@ -26,6 +26,7 @@ type shell struct {
 	address        string
 	timeout        time.Duration
 	sessionTimeout time.Duration
+	sasl           string // user:password
 	strict         bool
 	json           bool
 	interactive    bool
@@ -60,6 +61,9 @@ in the command line, 3 when no server could be reached.`,
 			if _, _, err := client.ParseConnectString(args[0]); err != nil {
 				return err
 			}
+			if user, _, ok := strings.Cut(sh.sasl, ":"); sh.sasl != "" && (!ok || user == "") {
+				return errors.New("--sasl is USER:PASSWORD") // without what was given: it may be the password
+			}
 			sh.json, sh.address = output == "json", args[0]
 			return sh.run(cmd.Context(), args[1:])
 		},
@@ -69,6 +73,7 @@ in the command line, 3 when no server could be reached.`,
 	f.BoolVar(&sh.strict, "strict", false, "stop at the first command that fails")
 	f.DurationVar(&sh.timeout, "timeout", 10*time.Second, "how long a command, and connecting, may take")
 	f.DurationVar(&sh.sessionTimeout, "session-timeout", client.DefaultSessionTimeout, "session timeout to ask for")
+	f.StringVar(&sh.sasl, "sasl", "", "log in as USER:PASSWORD (SASL DIGEST-MD5) before the first command")
 	f.StringVarP(&output, "output", "o", "text", "text, or json: one object a line for every command")
 	return cmd
 }
@@ -125,7 +130,14 @@ func (sh *shell) connect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	sh.client, err = client.Dial(ctx, client.Options{Servers: servers, Chroot: chroot, SessionTimeout: sh.sessionTimeout})
+	o := client.Options{Servers: servers, Chroot: chroot, SessionTimeout: sh.sessionTimeout}
+	if sh.sasl != "" {
+		user, password, _ := strings.Cut(sh.sasl, ":")
+		o.SASL = &client.SASL{User: user, Password: password}
+	}
+	if sh.client, err = client.Dial(ctx, o); errors.Is(err, client.ErrAuthFailed) {
+		return fmt.Errorf("the login of %q is refused, check user and password: %w", o.SASL.User, err)
+	}
 	return err
 }
 

@@ -13,7 +13,7 @@ func aclCommands() []*shellCommand {
 		{name: "getAcl", args: "[-s] NAME", short: "print who may do what", least: 1, most: 1, path: 1, flags: boolFlags("s"), run: runGetACL},
 		{name: "setAcl", args: "[-s] [-v VERSION] [-R] NAME SCHEME:ID:PERMS[,...]", short: "set who may do what, perms of cdrwa", least: 2, most: 2, path: 1, changes: true,
 			flags: versionFlags("s", "R"), run: runSetACL},
-		{name: "addauth", args: "SCHEME AUTH", short: "authenticate, as with digest user:password", least: 1, most: 2, changes: true, run: runAddAuth},
+		{name: "addauth", args: "SCHEME AUTH", short: "authenticate: digest user:password, or sasl user:password", least: 1, most: 2, changes: true, run: runAddAuth},
 		{name: "whoami", short: "print the identities of this connection", run: runWhoAmI},
 	}
 }

@@ -55,10 +55,25 @@ func (c *Client) SetACL(ctx context.Context, path string, acl []ACL, version int
 }
 
 // AddAuth authenticates the connection, and those that follow it, such as with
-// scheme "digest" and "user:password". ErrAuthFailed leaves the session as it
+// scheme "digest" and "user:password". With scheme "sasl" it logs in without
+// sending the password; see Options.SASL for doing so from the start.
+// ErrAuthFailed leaves the session as it
 // was. A server that refuses the same credentials after a reconnect ends the
 // session for this client: going on without an identity would be wrong.
 func (c *Client) AddAuth(ctx context.Context, scheme string, auth []byte) error {
+	if scheme == schemeSASL {
+		s, err := parseSASL(auth)
+		if err == nil {
+			err = c.addSASL(ctx, s)
+		}
+		if err != nil {
+			return &OpError{"addAuth", scheme, err}
+		}
+		c.mu.Lock()
+		c.logins = append(c.logins, s)
+		c.mu.Unlock()
+		return nil
+	}
 	a := credential{scheme, slices.Clone(auth)}
 	req := c.newAuthRequest(a)
 	req.then = func(err error) {

@@ -42,6 +42,7 @@ type Client struct {
 	sent     fifo       // sent, in the order of their answers
 	authSent fifo       // likewise, for authentication: answered out of order
 	auths    []credential
+	logins   []SASL
 	watches  registry
 	xid      int32
 
@@ -67,6 +68,9 @@ func Dial(ctx context.Context, o Options) (*Client, error) {
 		opt: o, onState: o.OnState, servers: slices.Clone(o.Servers), timeout: o.SessionTimeout,
 		done: make(chan struct{}), first: make(chan struct{}), wake: make(chan struct{}, 1),
 		slots: make(chan struct{}, outstandingMax), watchGate: make(chan struct{}, 1),
+	}
+	if o.SASL != nil {
+		c.logins = []SASL{*o.SASL}
 	}
 	c.watches.init(o.WatchEventsMax)
 	rand.Shuffle(len(c.servers), func(i, j int) { c.servers[i], c.servers[j] = c.servers[j], c.servers[i] })

@@ -143,7 +143,10 @@ func (c *Client) connect(server string) (*connection, error) {
 	}
 	release := context.AfterFunc(c.ctx, func() { _ = nc.Close() })
 	conn := &connection{nc: nc, in: bufio.NewReaderSize(deadlineReader{nc, limit}, 64<<10), server: server, release: release}
-	if err = c.greet(conn, frame, limit); err != nil {
+	if err = c.greet(conn, frame, limit); err == nil {
+		err = c.logInAgain(conn)
+	}
+	if err != nil {
 		release()
 		_ = nc.Close()
 		return nil, fmt.Errorf("%s: %w", server, err)
@@ -182,13 +185,15 @@ func (c *Client) greet(conn *connection, hello []byte, limit time.Duration) erro
 	conn.timeout = time.Duration(answer.TimeoutMs) * time.Millisecond
 	conn.in.Reset(deadlineReader{conn.nc, silenceMax(conn.timeout)})
 	c.sessionID, c.password, c.timeout = answer.SessionID, answer.Password, conn.timeout
-	c.prime = c.primer()
 	return nil
 }
 
 // serve runs an established connection until it breaks. What was sent and not
 // answered by then has an unknown outcome.
 func (c *Client) serve(conn *connection) error {
+	c.mu.Lock()
+	c.prime = c.primer()
+	c.mu.Unlock()
 	c.setState(StateConnected, conn.server, nil)
 	select {
 	case <-c.first:

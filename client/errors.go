@@ -31,6 +31,8 @@ const (
 	ErrReconfigDisabled        = wire.ErrReconfigDisabled
 	ErrQuotaExceeded           = wire.ErrQuotaExceeded
 	ErrThrottledOp             = wire.ErrThrottledOp
+	// ErrAuthRequired: the server serves authenticated clients only.
+	ErrAuthRequired = wire.ErrSessionClosedRequireSASLAuth
 )
 
 var (
@@ -105,4 +107,6 @@ var phrases = map[wire.ErrorCode]string{
 	wire.ErrReconfigDisabled:        "reconfiguration is disabled",
 	wire.ErrQuotaExceeded:           "quota exceeded",
 	wire.ErrThrottledOp:             "server is overloaded",
+
+	wire.ErrSessionClosedRequireSASLAuth: "the server serves authenticated clients only",
 }

@@ -22,6 +22,10 @@ type Options struct {
 	Servers []string
 	// Chroot is put in front of every path; ParseConnectString finds it.
 	Chroot string
+	// SASL logs a user in on every connection, before anything else happens on
+	// it; nil for nobody. When a server refuses, the client ends with
+	// ErrAuthFailed.
+	SASL *SASL
 	// SessionTimeout is how long the session outlives a lost connection. The
 	// server may grant another: see Client.SessionTimeout.
 	SessionTimeout time.Duration
@@ -83,6 +87,9 @@ func (o Options) complete() (Options, error) {
 	}
 	if o.Chroot, err = cleanChroot(o.Chroot); err != nil {
 		return o, err
+	}
+	if o.SASL != nil && o.SASL.User == "" {
+		return o, fmt.Errorf("%w: SASL without a user", ErrOptions)
 	}
 	if o.SessionTimeout < 0 || o.SessionTimeout.Milliseconds() > 1<<31-1 {
 		return o, fmt.Errorf("%w: session timeout %v", ErrOptions, o.SessionTimeout)

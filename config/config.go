@@ -48,6 +48,15 @@ type Config struct {
 	Operators       []string // addresses or networks whose clients may run the cluster
 	DigestAlgorithm string
 
+	// EnforceAuth lists authentication schemes: a client without an identity of
+	// one of them may do nothing. Empty lets everybody in.
+	EnforceAuth []string
+	// EnsembleNames are what clients may call this ensemble with the scheme
+	// ensemble; "*" is anything. Empty: the scheme is unknown.
+	EnsembleNames []string
+
+	SASL   SASL
+	X509   X509
 	Log    Log
 	Timing Timing
 }
@@ -105,6 +114,7 @@ func Defaults() *Config {
 		VotersMin:                1,
 		Operators:                []string{"127.0.0.0/8", "::1"},
 		DigestAlgorithm:          "SHA1",
+		SASL:                     SASL{JAASSection: defaultJAASSection},
 		Log:                      Log{Level: "info", Format: "auto"},
 		Timing: Timing{
 			Heartbeat:        50 * time.Millisecond,

@@ -36,10 +36,18 @@ func Load(path string) (*Config, error) {
 		return nil, err
 	}
 	c, err := parse(path, text)
-	if err == nil && c.Nodes != "" && !filepath.IsAbs(c.Nodes) {
-		c.Nodes = filepath.Join(filepath.Dir(path), c.Nodes)
+	if err != nil {
+		return nil, err
 	}
-	return c, err
+	for _, p := range []*string{&c.Nodes, &c.SASL.JAASFile, &c.SASL.Keytab} {
+		if *p != "" && !filepath.IsAbs(*p) {
+			*p = filepath.Join(filepath.Dir(path), *p)
+		}
+	}
+	if err := c.SASL.loadUsers(readFile); err != nil {
+		return nil, err
+	}
+	return c, nil
 }
 
 func readFile(path string) ([]byte, error) {
@@ -96,8 +104,11 @@ func parse(name string, text []byte) (*Config, error) {
 			continue
 		}
 		if what := s.assign(flat[key]); what != "" {
-			problems.add(name, lines[key], fmt.Sprintf("%s = %v", key, flat[key]), what, s.fix())
+			problems.add(name, lines[key], s.shown(flat[key]), what, s.fix())
 		}
+	}
+	if len(problems) == 0 {
+		c.checkAuthentication(name, func(key string) int { return lines[key] }, &problems)
 	}
 	slices.SortStableFunc(problems, func(a, b Problem) int { return a.Line - b.Line })
 	if len(problems) > 0 {
@@ -106,14 +117,23 @@ func parse(name string, text []byte) (*Config, error) {
 	return c, nil
 }
 
+// tables are the names before the dots.
+var tables = []string{"log", "sasl", "timing", "x509"}
+
+// usersKey is a table of which the keys are not ours.
+const usersKey = "sasl.users"
+
 // flatten joins the keys of nested tables with dots. An unknown table becomes
 // one unknown key for each of its keys.
 func flatten(prefix string, from map[string]any, to map[string]any) {
 	for k, v := range from {
-		if table, ok := v.(map[string]any); ok && len(table) > 0 {
+		table, ok := v.(map[string]any)
+		switch {
+		case ok && prefix+k == usersKey:
+		case ok && len(table) > 0:
 			flatten(prefix+k+".", table, to)
 			continue
-		} else if ok && prefix == "" && (k == "log" || k == "timing") {
+		case ok && prefix == "" && slices.Contains(tables, k):
 			continue
 		}
 		to[prefix+k] = v
@@ -133,6 +153,7 @@ func keyLines(text []byte) map[string]int {
 			name, _, _ := strings.Cut(rest, "]")
 			section = strings.TrimSpace(name) + "."
 			lines[section] = n
+			lines[strings.TrimSuffix(section, ".")] = n
 			continue
 		}
 		key, _, ok := strings.Cut(line, "=")
@@ -163,6 +184,8 @@ func (s *setting) assign(v any) string {
 		*place = text
 	case *[]string:
 		return assignStrings(place, v)
+	case *map[string]string:
+		return assignTable(place, v)
 	case *time.Duration:
 		text, ok := v.(string)
 		if !ok {
@@ -216,8 +239,38 @@ func assignStrings(place *[]string, v any) string {
 		}
 		words = append(words, word)
 	}
-	*place = words
+	*place = nil
+	if len(words) > 0 {
+		*place = words
+	}
 	return ""
+}
+
+func assignTable(place *map[string]string, v any) string {
+	table, ok := v.(map[string]any)
+	if !ok {
+		return "not a table of strings"
+	}
+	all := map[string]string{}
+	for key, v := range table {
+		text, ok := v.(string)
+		if !ok {
+			return "not a table of strings"
+		}
+		all[key] = text
+	}
+	if len(all) > 0 {
+		*place = all
+	}
+	return ""
+}
+
+// shown is how a mistaken value is quoted: passwords are not.
+func (s *setting) shown(v any) string {
+	if s.key == usersKey || strings.HasSuffix(s.key, "password") {
+		return s.key
+	}
+	return fmt.Sprintf("%s = %v", s.key, v)
 }
 
 // fix says what the setting takes.
@@ -232,6 +285,8 @@ func (s *setting) fix() string {
 		return "write it in quotes"
 	case *[]string:
 		return `write a list like ["srvr", "ruok"]`
+	case *map[string]string:
+		return `write a table like { bob = "password" }`
 	case *time.Duration:
 		return fmt.Sprintf(`write a duration like "2s" or "500ms", from %v to %v`, time.Duration(s.least), time.Duration(s.most))
 	}

@@ -38,7 +38,7 @@ func TestEverySettingIsAKey(t *testing.T) {
 	for _, s := range c.settings() {
 		reached[s.place] = true
 	}
-	for _, v := range []reflect.Value{reflect.ValueOf(c).Elem(), reflect.ValueOf(&c.Log).Elem(), reflect.ValueOf(&c.Timing).Elem()} {
+	for _, v := range []reflect.Value{reflect.ValueOf(c).Elem(), reflect.ValueOf(&c.Log).Elem(), reflect.ValueOf(&c.SASL).Elem(), reflect.ValueOf(&c.X509).Elem(), reflect.ValueOf(&c.Timing).Elem()} {
 		for i := range v.NumField() {
 			if f := v.Field(i); f.Kind() != reflect.Struct && !reached[f.Addr().Interface()] {
 				t.Errorf("%s.%s has no key", v.Type(), v.Type().Field(i).Name)

@@ -1,12 +1,15 @@
 package config
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // setting ties a key to its place in a Config. The type of place is the type of
 // the value; numbers and durations lie between least and most.
 type setting struct {
 	key         string
-	place       any // *string, *bool, *int, *int64, *uint32, *time.Duration, *[]string
+	place       any // *string, *bool, *int, *int64, *uint32, *time.Duration, *[]string, *map[string]string
 	least, most int64
 	choices     []string
 }
@@ -26,7 +29,10 @@ var (
 // settings lists every key of the TOML file. A key with a dot stands in the
 // table named before it.
 func (c *Config) settings() []setting {
-	t := &c.Timing
+	return slices.Concat(c.serverSettings(), c.accessSettings(), c.timingSettings())
+}
+
+func (c *Config) serverSettings() []setting {
 	return []setting{
 		{key: "id", place: &c.ID, least: 1, most: ServerNumberMax},
 		{key: "data", place: &c.Data},
@@ -53,6 +59,14 @@ func (c *Config) settings() []setting {
 		{key: "reap_max", place: &c.ReapMax, least: 1, most: 1 << 24},
 		{key: "never_used_interval", place: &c.NeverUsedInterval, least: 0, most: 1000 * 24 * hour},
 
+		{key: "log.level", place: &c.Log.Level, choices: logLevels},
+		{key: "log.format", place: &c.Log.Format, choices: logFormats},
+	}
+}
+
+// accessSettings are about what clients may do, and who they are.
+func (c *Config) accessSettings() []setting {
+	return []setting{
 		{key: "four_letter_words", place: &c.FourLetterWords},
 		{key: "extended_types", place: &c.ExtendedTypes},
 		{key: "enforce_quota", place: &c.EnforceQuota},
@@ -62,10 +76,29 @@ func (c *Config) settings() []setting {
 		{key: "voters_min", place: &c.VotersMin, least: 1, most: RowsMax},
 		{key: "operators", place: &c.Operators},
 		{key: "digest_algorithm", place: &c.DigestAlgorithm, choices: digestAlgorithms},
+		{key: "enforce_auth", place: &c.EnforceAuth},
+		{key: "ensemble_names", place: &c.EnsembleNames},
 
-		{key: "log.level", place: &c.Log.Level, choices: logLevels},
-		{key: "log.format", place: &c.Log.Format, choices: logFormats},
+		{key: "sasl.enabled", place: &c.SASL.Enabled},
+		{key: "sasl.users", place: &c.SASL.Users},
+		{key: "sasl.jaas_file", place: &c.SASL.JAASFile},
+		{key: "sasl.jaas_section", place: &c.SASL.JAASSection},
+		{key: "sasl.super_users", place: &c.SASL.SuperUsers},
+		{key: "sasl.super_password", place: &c.SASL.SuperPassword},
+		{key: "sasl.allow_failed", place: &c.SASL.AllowFailed},
+		{key: "sasl.keytab", place: &c.SASL.Keytab},
+		{key: "sasl.principal", place: &c.SASL.Principal},
+		{key: "sasl.remove_host", place: &c.SASL.RemoveHost},
+		{key: "sasl.remove_realm", place: &c.SASL.RemoveRealm},
 
+		{key: "x509.enabled", place: &c.X509.Enabled},
+		{key: "x509.super_user", place: &c.X509.SuperUser},
+	}
+}
+
+func (c *Config) timingSettings() []setting {
+	t := &c.Timing
+	return []setting{
 		{key: "timing.heartbeat", place: &t.Heartbeat, least: milli, most: minute},
 		{key: "timing.link_timeout", place: &t.LinkTimeout, least: milli, most: minute},
 		{key: "timing.settle", place: &t.Settle, least: milli, most: minute},

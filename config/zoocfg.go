@@ -47,6 +47,7 @@ type zooCfg struct {
 	clientLine             int
 	dynamic                string
 	groups                 []property
+	auth                   zooAuth
 	peerType               string
 }
 
@@ -65,6 +66,7 @@ func parseZooCfg(name string, text []byte, read func(string) ([]byte, error)) (*
 		z.file = name
 	}
 	z.applyGroups()
+	z.finishAuth(read)
 	z.identity(read)
 	z.clientAddress()
 	z.finishTable()
@@ -139,6 +141,12 @@ var zooKeys = map[string]zooKey{
 	"reconfigEnabled":                          {key: "reconfig_enabled"},
 	"DigestAuthenticationProvider.superDigest": {key: "super_digest"},
 	"DigestAuthenticationProvider.digestAlg":   {key: "digest_algorithm"},
+	"X509AuthenticationProvider.superUser":     {key: "x509.super_user"},
+	"SASLAuthenticationProvider.superPassword": {key: "sasl.super_password"},
+	"allowSaslFailedClients":                   {key: "sasl.allow_failed"},
+	"sasl.serverconfig":                        {key: "sasl.jaas_section"},
+	"kerberos.removeHostFromPrincipal":         {key: "sasl.remove_host"},
+	"kerberos.removeRealmFromPrincipal":        {key: "sasl.remove_realm"},
 }
 
 // property takes one line that is not about a server.
@@ -167,6 +175,7 @@ func (z *zooCfg) property(key string, p property) {
 	default:
 		k, ours := zooKeys[key]
 		switch {
+		case z.authProperty(key, p):
 		case ours:
 			z.assign(k, p)
 		case slices.Contains(zooIgnored, key) || hasPrefix(key, zooIgnoredPrefixes):

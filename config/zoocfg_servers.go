@@ -19,16 +19,16 @@ var zooIgnored = []string{
 	"closeSessionTxn.enabled", "jute.maxbuffer.extrasize", "enableEagerACLCheck", "emulate353TTLNodes",
 	"clientTcpKeepAlive", "watchManagerName", "bitHashCacheSize", "maxInProcessingDeadWatchers", "cnxTimeout",
 	"quorumCnxnTimeoutMs", "electionPortBindRetry", "tcpKeepAlive", "learner.asyncSending",
-	"learner.closeSocketAsync", "observerMasterPort", "oraclePath", "ensembleAuthName", "maxResponseCacheSize",
+	"learner.closeSocketAsync", "observerMasterPort", "oraclePath", "maxResponseCacheSize",
 	"maxGetChildrenResponseCacheSize", "throttled_op_wait_time", "serverCnxnFactory", "secureClientPort",
-	"secureClientPortAddress", "allowSaslFailedClients", "sessionRequireClientSASLAuth", "sslQuorum",
+	"secureClientPortAddress", "sslQuorum",
 	"portUnification", "sslQuorumReloadCertFiles", "client.portUnification",
 }
 
 // zooIgnoredPrefixes begin families of such keys.
 var zooIgnoredPrefixes = []string{
-	"ssl.", "metricsProvider.", "audit.", "jvm.", "quorum.", "kerberos.", "enforce.auth.", "authProvider.",
-	"X509AuthenticationProvider.", "IPAuthenticationProvider.", "DigestAuthenticationProvider.", "superUser",
+	"ssl.", "metricsProvider.", "audit.", "jvm.", "quorum.", "kerberos.",
+	"X509AuthenticationProvider.", "IPAuthenticationProvider.", "DigestAuthenticationProvider.",
 	"multiAddress.", "leader.", "observer.", "fastleader.", "commitProcessor.", "nio.", "netty.", "connection_throttle_",
 	"request", "largeRequest", "watcherClean", "znode.container.", "admin.", "java.",
 }

@@ -3,13 +3,15 @@ package node
 import (
 	"testing"
 	"testing/synctest"
+
+	"github.com/zabkeeper/zabkeeper/node/auth"
 )
 
 // A reader that waits for room is let go when connections that hold it are
 // aborted, its own included.
 func TestAbortedConnectionsGiveTheirRoomBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		n := &Node{admission: newAdmission(2)}
+		n := &Node{admission: newAdmission(2), auth: new(auth.Providers)}
 		a, b := pipeConn(n), pipeConn(n)
 		for range 3 {
 			a.queue.push(request{kind: waitWrite})

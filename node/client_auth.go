@@ -1,80 +1,96 @@
 package node
 
 import (
-	"crypto/sha1" //nolint:gosec // ZooKeeper's digest ids are SHA-1 by default
-	"crypto/sha256"
-	"crypto/sha512"
-	"encoding/base64"
-	"fmt"
-	"hash"
-	"net/netip"
-	"strings"
+	"context"
+	"crypto/tls"
+	"errors"
+	"slices"
 
+	"github.com/zabkeeper/zabkeeper/node/auth"
 	"github.com/zabkeeper/zabkeeper/tree"
+	"github.com/zabkeeper/zabkeeper/wire"
 )
 
-// AuthProvider turns the data of an auth request into identities. It reports
-// false to refuse, which closes the connection.
-type AuthProvider interface {
-	Identify(data []byte, host string) ([]tree.Identity, bool)
+// introduceTLS gives a connection with TLS the identities of its certificate. It
+// returns false when the connection is to be closed.
+func (c *clientConn) introduceTLS() bool {
+	t, ok := c.nc.(*tls.Conn)
+	if !ok {
+		return true
+	}
+	// The read deadline of the session's handshake bounds this one, too.
+	if t.HandshakeContext(context.Background()) != nil {
+		return false
+	}
+	state := t.ConnectionState()
+	c.known.TLS = &state
+	ids, err := c.n.auth.Secured(&c.known)
+	if err != nil {
+		c.authFailed("x509", err)
+		return false
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.addIdentities(ids)
+	return true
 }
 
-// authenticator holds the providers by scheme.
-type authenticator struct{ providers map[string]AuthProvider }
-
-func newAuthenticator(o *Options) (*authenticator, error) {
-	d := &digestProvider{superDigest: o.SuperDigest}
-	switch strings.ToUpper(strings.ReplaceAll(o.DigestAlgorithm, "-", "")) {
-	case "", "SHA1":
-		d.newHash = sha1.New
-	case "SHA256":
-		d.newHash = sha256.New
-	case "SHA512":
-		d.newHash = sha512.New
-	default:
-		return nil, fmt.Errorf("digest algorithm %q: use SHA1, SHA-256 or SHA-512", o.DigestAlgorithm)
+// addIdentities adds those that the connection does not have yet. c.mu is held.
+func (c *clientConn) addIdentities(ids []tree.Identity) {
+	for _, id := range ids {
+		if !slices.Contains(c.idList, id) && len(c.idList) < tree.IdentitiesMax {
+			c.idList = append(c.idList, id)
+		}
 	}
-	return &authenticator{providers: map[string]AuthProvider{"digest": d, "ip": ipProvider{}}}, nil
+	c.reader.Identities = tree.NewIdentities(c.idList)
+	c.admitted = c.n.auth.Admits(c.idList)
 }
 
-func (a *authenticator) identify(scheme string, data []byte, host string) ([]tree.Identity, bool) {
-	p := a.providers[scheme]
-	if p == nil {
-		return nil, false
-	}
-	return p.Identify(data, host)
+func (c *clientConn) authFailed(scheme string, err error) {
+	c.n.counters.authFailed.Add(1)
+	c.n.log.Warn().Err(err).Str("scheme", scheme).Str("client", c.host).Msg("a client could not be authenticated")
 }
 
-// digestProvider makes ids of the form user:base64(hash(user:password)).
-type digestProvider struct {
-	newHash     func() hash.Hash
-	superDigest string
+// authenticate handles an auth request. It has no answer where the client is to
+// try another server. c.mu is held.
+func (c *clientConn) authenticate(body []byte) (code wire.ErrorCode, answered bool) {
+	var p wire.AuthPacket
+	r := wire.NewReader(body)
+	if p.Decode(&r); !r.OK() {
+		return wire.ErrMarshalling, true
+	}
+	ids, err := c.n.auth.Identify(string(p.Scheme), p.Auth, &c.known)
+	if err != nil {
+		c.authFailed(string(p.Scheme), err)
+		return wire.ErrAuthFailed, !errors.Is(err, auth.ErrElsewhere)
+	}
+	c.addIdentities(ids)
+	return wire.OK, true
 }
 
-// Identify refuses nothing but null: a wrong password is just another identity.
-func (p *digestProvider) Identify(data []byte, _ string) ([]tree.Identity, bool) {
-	if data == nil {
-		return nil, false
+// login handles a sasl request. Like ZooKeeper it has no answer to a request
+// without a token. c.mu is held.
+func (c *clientConn) login(body []byte) (token []byte, code wire.ErrorCode, answered bool) {
+	var p wire.SASLToken
+	r := wire.NewReader(body)
+	if p.Decode(&r); !r.OK() || p.Token == nil {
+		return nil, wire.ErrMarshalling, false
 	}
-	h := p.newHash()
-	h.Write(data)
-	user, _, _ := strings.Cut(string(data), ":")
-	id := user + ":" + base64.StdEncoding.EncodeToString(h.Sum(nil))
-	ids := []tree.Identity{{Scheme: "digest", ID: id}}
-	if p.superDigest != "" && id == p.superDigest {
-		ids = append(ids, tree.Super)
+	token, ids, err := c.n.auth.Respond(&c.saslLogin, p.Token)
+	switch {
+	case err != nil && c.n.auth.Requires("sasl"):
+		code = wire.ErrSessionClosedRequireSASLAuth
+	case err != nil:
+		code = wire.ErrAuthFailed
 	}
-	return ids, true
+	if err != nil {
+		c.authFailed("sasl", err)
+	}
+	c.addIdentities(ids)
+	return token, code, true
 }
 
-// ipProvider gives every connection its address; asking for it again is
-// harmless.
-type ipProvider struct{}
-
-// Identify returns the address the client comes from.
-func (ipProvider) Identify(_ []byte, host string) ([]tree.Identity, bool) {
-	if _, err := netip.ParseAddr(host); err != nil {
-		return nil, false
-	}
-	return []tree.Identity{{Scheme: "ip", ID: host}}, true
+// finalAnswer reports whether a connection ends behind a reply with this code.
+func finalAnswer(code wire.ErrorCode) bool {
+	return code == wire.ErrAuthFailed || code == wire.ErrSessionClosedRequireSASLAuth
 }

@@ -7,6 +7,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/zabkeeper/zabkeeper/node/auth"
 	"github.com/zabkeeper/zabkeeper/tree"
 	"github.com/zabkeeper/zabkeeper/wire"
 	"github.com/zabkeeper/zabkeeper/zab/zxid"
@@ -25,6 +26,7 @@ type clientConn struct {
 	nc     net.Conn
 	raw    syscall.RawConn // nil where the connection is not a bare socket
 	host   string          // the client's address without the port
+	known  auth.Connection // complete before the handshake of the session
 	opened time.Time
 
 	active atomic.Bool // a frame came in since the last touch
@@ -37,6 +39,9 @@ type clientConn struct {
 	resume *sync.Cond // for the reader, when it has to wait
 	reader tree.Reader
 	idList []tree.Identity
+	// admitted is false while authentication is enforced and has not succeeded.
+	admitted  bool
+	saslLogin auth.Login
 	// queue holds requests that wait: a write for its transaction, and
 	// everything behind it for its turn.
 	queue     requestQueue
@@ -132,8 +137,8 @@ func newClientConn(n *Node, id uint64, nc net.Conn) *clientConn {
 			c.raw = raw
 		}
 	}
-	c.idList = []tree.Identity{{Scheme: "ip", ID: c.host}}
-	c.reader.Identities = tree.NewIdentities(c.idList)
+	c.known.Address = c.host
+	c.addIdentities([]tree.Identity{{Scheme: "ip", ID: c.host}})
 	c.reader.Settings = n.opt.Settings
 	return c
 }

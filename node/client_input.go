@@ -133,6 +133,11 @@ func (c *clientConn) serve() {
 		c.serveWord(word, in)
 		return
 	}
+	if !c.introduceTLS() {
+		c.dismiss()
+		c.linger(in)
+		return
+	}
 	if !c.connect(in) {
 		c.linger(in)
 		return

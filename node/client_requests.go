@@ -136,6 +136,10 @@ func (c *clientConn) request(w *batchWork, p []byte) {
 	if op != wire.OpPing {
 		c.stats.lastXid = xid
 	}
+	if !c.admitted && op != wire.OpAuth && op != wire.OpSASL {
+		c.inTurn(w, request{kind: waitTurn, xid: xid, op: op, code: wire.ErrSessionClosedRequireSASLAuth})
+		return
+	}
 	switch op.Class() {
 	case wire.ClassRead, wire.ClassWatch:
 		c.inTurn(w, request{kind: waitTurn, xid: xid, op: op, body: body})
@@ -156,14 +160,21 @@ func (c *clientConn) request(w *batchWork, p []byte) {
 
 func (c *clientConn) connectionRequest(w *batchWork, xid int32, op wire.OpCode, body []byte) {
 	r := request{kind: waitTurn, xid: xid, op: op}
+	answered := true
 	switch op {
 	case wire.OpPing:
 		r.xid = wire.XidPing
 	case wire.OpAuth:
-		r.code = c.authenticate(body)
+		r.code, answered = c.authenticate(body)
 	case wire.OpSASL:
-		r.code = wire.ErrAuthFailed
+		var token []byte
+		token, r.code, answered = c.login(body)
+		r.body = (&wire.SASLToken{Token: token}).Append(nil)
 	default: // whoAmI is answered in turn
+	}
+	if !answered {
+		c.closeWhenWritten()
+		return
 	}
 	c.inTurn(w, r)
 }
@@ -322,7 +333,7 @@ func (c *clientConn) execute(r *request) {
 	if r.code == wire.ErrUnimplemented && r.op.Class() == wire.ClassUnknown {
 		header.Zxid = -1
 	}
-	if r.op == wire.OpAuth || r.op == wire.OpSASL {
+	if r.op == wire.OpAuth || r.op == wire.OpSASL || finalAnswer(r.code) {
 		header.Zxid = 0
 	}
 	c.grow()
@@ -332,13 +343,16 @@ func (c *clientConn) execute(r *request) {
 	}
 	start := len(c.out)
 	c.out = header.Append(wire.BeginFrame(c.out))
-	if r.code == wire.OK {
+	switch {
+	case r.op == wire.OpSASL && (r.code == wire.OK || finalAnswer(r.code)):
+		c.out = append(c.out, r.body...)
+	case r.code == wire.OK:
 		c.appendBody(r, start)
 	}
 	c.out = wire.EndFrame(c.out, start)
 	c.answered(r, z)
 	c.n.counters.readLatency.observe(time.Duration(now() - r.at))
-	if r.code == wire.ErrAuthFailed || header.Zxid == -1 {
+	if finalAnswer(r.code) || header.Zxid == -1 {
 		c.closeWhenWritten()
 	}
 }

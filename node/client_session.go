@@ -94,33 +94,3 @@ func (c *clientConn) established(txn *tree.Transaction, res *tree.Result) {
 	}
 	c.resume.Broadcast()
 }
-
-// authenticate handles an auth packet: it adds an identity to the connection,
-// or refuses. c.mu is held.
-func (c *clientConn) authenticate(body []byte) wire.ErrorCode {
-	var p wire.AuthPacket
-	r := wire.NewReader(body)
-	p.Decode(&r)
-	if !r.OK() {
-		return wire.ErrMarshalling
-	}
-	ids, ok := c.n.auth.identify(string(p.Scheme), p.Auth, c.host)
-	if !ok {
-		c.n.counters.authFailed.Add(1)
-		return wire.ErrAuthFailed
-	}
-	for _, id := range ids {
-		c.addIdentity(id)
-	}
-	return wire.OK
-}
-
-func (c *clientConn) addIdentity(id tree.Identity) {
-	for _, have := range c.idList {
-		if have == id {
-			return
-		}
-	}
-	c.idList = append(c.idList, id)
-	c.reader.Identities = tree.NewIdentities(c.idList)
-}

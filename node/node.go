@@ -14,6 +14,7 @@ import (
 
 	"github.com/rs/zerolog"
 	"github.com/zabkeeper/zabkeeper/election"
+	"github.com/zabkeeper/zabkeeper/node/auth"
 	"github.com/zabkeeper/zabkeeper/node/disk"
 	"github.com/zabkeeper/zabkeeper/node/replica"
 	"github.com/zabkeeper/zabkeeper/peer"
@@ -76,9 +77,8 @@ type Options struct {
 	Operators []netip.Prefix
 	Reconfig  replica.Reconfig
 	// Faults are on purpose, for tests; nil keeps operators from making any.
-	Faults          *Faults
-	SuperDigest     string
-	DigestAlgorithm string
+	Faults *Faults
+	Auth   auth.Options
 
 	Timing         zab.Timing
 	ElectionTiming election.Timing
@@ -127,7 +127,7 @@ type Node struct {
 	writer    *logWriter
 	random    *mathrand.Rand // the loop's
 	listener  net.Listener
-	auth      *authenticator
+	auth      *auth.Providers
 	inbox     *inbox
 	flusher   *flusher
 	admission *admission
@@ -135,6 +135,8 @@ type Node struct {
 	faults    phaseFaults
 	counters  counters
 	started   time.Time
+	// traceMask is stored for stmk and shown by gtmk; nothing is traced by it.
+	traceMask atomic.Int64
 
 	// tree guards the replicated state; see doc.go.
 	tree      sync.RWMutex
@@ -160,16 +162,17 @@ var ErrStopped = errors.New("node: stopped")
 // Open recovers a server from its data directory and starts it.
 func Open(o Options) (*Node, error) {
 	o = o.WithDefaults()
-	auth, err := newAuthenticator(&o)
+	providers, err := auth.New(o.Auth)
 	if err != nil {
 		return nil, err
 	}
-	n := &Node{opt: o, log: o.Log, auth: auth, inbox: newInbox(), flusher: newFlusher(), started: time.Now(),
+	n := &Node{opt: o, log: o.Log, auth: providers, inbox: newInbox(), flusher: newFlusher(), started: time.Now(),
 		admission: newAdmission(o.OutstandingMax), random: newRandom(), stop: make(chan struct{})}
 	if o.Faults != nil {
 		n.faults.enabled = true
 		n.setFaults(*o.Faults)
 	}
+	n.traceMask.Store(defaultTraceMask)
 	n.clients.init()
 	n.loop.init()
 	if err := n.recover(); err != nil {

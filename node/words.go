@@ -1,9 +1,11 @@
 package node
 
 import (
+	"encoding/binary"
 	"fmt"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -11,6 +13,9 @@ import (
 	"github.com/zabkeeper/zabkeeper/wire"
 	"github.com/zabkeeper/zabkeeper/zab/zxid"
 )
+
+// defaultTraceMask is ZooKeeper's.
+const defaultTraceMask = 306
 
 const notServing = "This ZooKeeper instance is not currently serving requests\n"
 
@@ -28,7 +33,9 @@ func (c *clientConn) serveWord(word string, in *inputBuffer) {
 				return
 			}
 		}
-		answer = fmt.Sprint(int64(bigEndian(in.bytes()[:8])))
+		mask := int64(binary.BigEndian.Uint64(in.bytes()))
+		n.traceMask.Store(mask)
+		answer = strconv.FormatInt(mask, 10)
 	case word == "oper":
 		line, ok := readOperatorLine(in)
 		if !ok {
@@ -47,13 +54,6 @@ func (c *clientConn) serveWord(word string, in *inputBuffer) {
 	c.linger(in)
 }
 
-func bigEndian(b []byte) (v uint64) {
-	for _, x := range b {
-		v = v<<8 | uint64(x)
-	}
-	return v
-}
-
 func (n *Node) wordAllowed(word string) bool {
 	return word == "srvr" || word == "self" || word == "oper" || slices.Contains(n.opt.FourLetterWords, "*") || slices.Contains(n.opt.FourLetterWords, word)
 }
@@ -68,7 +68,7 @@ func (n *Node) word(word string, c *clientConn) string {
 		}
 		return "null"
 	case "gtmk":
-		return "306"
+		return strconv.FormatInt(n.traceMask.Load(), 10)
 	case "envi":
 		return n.wordEnvi()
 	case "self":
@@ -106,8 +106,23 @@ func (n *Node) word(word string, c *clientConn) string {
 		return n.wordDump()
 	case "wchs", "wchc", "wchp":
 		return n.wordWatches(word)
+	case "hash":
+		return n.wordHash()
 	}
-	return "" // hash: no digests are recorded by zxid
+	return ""
+}
+
+// wordHash lists digests by zxid. They are this program's own and cannot be
+// compared with ZooKeeper's.
+func (n *Node) wordHash() string {
+	n.tree.RLock()
+	noted := n.replica.State().Tree.NotedDigests()
+	n.tree.RUnlock()
+	var b strings.Builder
+	for _, d := range noted {
+		fmt.Fprintf(&b, "%x: %d\n", uint64(d.Zxid), int64(d.Digest))
+	}
+	return b.String()
 }
 
 // wordConf is the settings, and the members as the configuration has them.

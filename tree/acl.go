@@ -188,7 +188,7 @@ func checkACLEntry(e wire.ACLEntry, ids Identities, settings Settings) bool {
 		text := strings.TrimRight(string(e.ID), ":")
 		return strings.Count(text, ":") == 1
 	case schemeSASL:
-		return settings&SettingSASL != 0 && len(e.ID) > 0
+		return settings&SettingSASL != 0 && isPrincipal(string(e.ID))
 	case schemeX509:
 		return settings&SettingX509 != 0 && strings.IndexByte(string(e.ID), '=') > 0
 	case schemeAuth:
@@ -199,6 +199,14 @@ func checkACLEntry(e wire.ACLEntry, ids Identities, settings Settings) bool {
 		}
 	}
 	return false
+}
+
+// isPrincipal reports whether ZooKeeper takes s for a name of Kerberos: with an
+// @, one slash at the most stands before it and neither follows; without, s is a
+// plain user, whatever it is made of.
+func isPrincipal(s string) bool {
+	name, realm, hasRealm := strings.Cut(s, "@")
+	return !hasRealm || !strings.ContainsAny(realm, "/@") && strings.Count(name, "/") <= 1
 }
 
 // expands reports whether scheme auth stands for id.

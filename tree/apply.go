@@ -39,6 +39,7 @@ func (t *Tree) Apply(z zxid.Zxid, txn *Transaction, w *WatchRegistry, sink Event
 		}
 	}
 	t.events = emptied(t.events)
+	t.digests.note(z, t.digest)
 }
 
 func (t *Tree) apply(c *change, txn *Transaction, res *Result) wire.ErrorCode {

@@ -27,6 +27,7 @@ type Tree struct {
 	dirtyQuotas []*quota
 	lastApplied zxid.Zxid
 	digest      uint64
+	digests     digestLog
 	dataBytes   int64 // of paths and data
 	ephemerals  int
 
@@ -68,7 +69,10 @@ func New() *Tree {
 func (t *Tree) LastApplied() zxid.Zxid { return t.lastApplied }
 
 // SetLastApplied notes a record that is no transaction of this package.
-func (t *Tree) SetLastApplied(z zxid.Zxid) { t.lastApplied = z }
+func (t *Tree) SetLastApplied(z zxid.Zxid) {
+	t.lastApplied = z
+	t.digests.note(z, t.digest)
+}
 
 // Digest returns a sum over all nodes and sessions that does not depend on the
 // way they came about: equal state, equal digest. LastApplied is not part of it.

@@ -88,6 +88,8 @@ func (c *conn) do(op wire.OpCode, r *wire.Reader) ([]byte, wire.ErrorCode) {
 		return c.changeWatch(op, r)
 	case wire.OpAuth:
 		return c.auth(r)
+	case wire.OpSASL:
+		return c.sasl(r)
 	case wire.OpWhoAmI:
 		return (&wire.WhoAmIResponse{Clients: c.ids}).Append(nil), wire.OK
 	}
@@ -118,6 +120,22 @@ func (c *conn) auth(r *wire.Reader) ([]byte, wire.ErrorCode) {
 	user, _, _ := bytes.Cut(req.Auth, []byte(":"))
 	c.ids = append(c.ids, wire.ID{Scheme: "digest", ID: string(user)})
 	return nil, wire.OK
+}
+
+func (c *conn) sasl(r *wire.Reader) ([]byte, wire.ErrorCode) {
+	var token wire.SASLToken
+	token.Decode(r)
+	if c.login == nil {
+		c.login = c.s.users.Begin()
+	}
+	answer, err := c.login.Respond(token.Token)
+	if err != nil {
+		return nil, wire.ErrAuthFailed
+	}
+	if user, ok := c.login.Name(); ok {
+		c.ids = append(c.ids, wire.ID{Scheme: "sasl", ID: user})
+	}
+	return (&wire.SASLToken{Token: answer}).Append(nil), wire.OK
 }
 
 // writeOp does one write, alone or in a multi, and answers with its record.

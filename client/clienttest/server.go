@@ -8,6 +8,7 @@ import (
 	"net"
 	"sync"
 
+	"github.com/zabkeeper/zabkeeper/sasl"
 	"github.com/zabkeeper/zabkeeper/wire"
 )
 
@@ -39,6 +40,7 @@ type Server struct {
 	refusing bool
 	decide   func(Request) Action
 	words    map[string]string
+	users    *sasl.DigestMD5
 	open     sync.WaitGroup
 	lastID   int64
 	timeout  int32
@@ -48,7 +50,8 @@ type Server struct {
 
 // New returns a server with an empty tree.
 func New() *Server {
-	return &Server{tree: newTree(), sessions: map[int64]bool{}, conns: map[*conn]struct{}{}, decide: func(Request) Action { return Answer }, words: map[string]string{}}
+	return &Server{tree: newTree(), sessions: map[int64]bool{}, conns: map[*conn]struct{}{}, decide: func(Request) Action { return Answer }, words: map[string]string{},
+		users: sasl.NewDigestMD5(nil)}
 }
 
 // Dial connects to the server, whatever the address.
@@ -149,6 +152,13 @@ func (s *Server) Word(word, answer string) {
 	s.words[word] = answer
 }
 
+// Users sets the passwords of those who can log in with SASL.
+func (s *Server) Users(passwords map[string]string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.users = sasl.NewDigestMD5(passwords)
+}
+
 // Sessions returns how many sessions are open.
 func (s *Server) Sessions() int {
 	s.mu.Lock()
@@ -178,6 +188,7 @@ type conn struct {
 	closing bool // after what is in out
 	mute    bool
 	watches watches
+	login   sasl.Conversation
 }
 
 func (s *Server) start(nc net.Conn) {

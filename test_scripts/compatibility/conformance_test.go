@@ -29,7 +29,7 @@ func TestConformance(t *testing.T) {
 	for _, s := range servers {
 		checkFirst(t, s)
 	}
-	rows := slices.Concat(connectionRows, sessionRows, nodeRows, statRows, sequenceRows, watchRows, watchListRows, multiRows, aclRows, quotaRows)
+	rows := slices.Concat(connectionRows, sessionRows, nodeRows, statRows, sequenceRows, watchRows, watchListRows, multiRows, aclRows, quotaRows, wordRows)
 	seen := map[string]bool{}
 	for _, r := range rows {
 		if seen[r.id] {

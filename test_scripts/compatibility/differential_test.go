@@ -60,12 +60,12 @@ func memoryDir(t *testing.T) string {
 func startZooKeeper(t *testing.T) *Server {
 	t.Helper()
 	needZooKeeper(t)
-	return started(t)(StartZooKeeper(filepath.Join(memoryDir(t), "zookeeper"), processes.FreePorts(t, 1)[0]))
+	return started(t)(StartZooKeeper(filepath.Join(memoryDir(t), "zookeeper"), processes.FreePorts(t, 1)[0], Configuration{}))
 }
 
 func startZabkeeper(t *testing.T) *Server {
 	t.Helper()
-	return started(t)(StartZabkeeper(processes.Binary, filepath.Join(memoryDir(t), "zabkeeper"), processes.FreePorts(t, 1)[0]))
+	return started(t)(StartZabkeeper(processes.Binary, filepath.Join(memoryDir(t), "zabkeeper"), processes.FreePorts(t, 1)[0], Configuration{}))
 }
 
 func started(t *testing.T) func(*Server, error) *Server {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -47,9 +48,15 @@ type Server struct {
 	done    chan struct{}
 }
 
+// Configuration is what a server has beyond the settings that all have.
+type Configuration struct {
+	Lines string // of zoo.cfg
+	JAAS  string // the file with the users; empty for none
+}
+
 // StartZooKeeper starts a ZooKeeper in dir.
-func StartZooKeeper(dir string, port int) (*Server, error) {
-	cfg, err := writeConfiguration(dir, port)
+func StartZooKeeper(dir string, port int, c Configuration) (*Server, error) {
+	cfg, err := writeConfiguration(dir, port, c)
 	if err != nil {
 		return nil, err
 	}
@@ -58,12 +65,18 @@ func StartZooKeeper(dir string, port int) (*Server, error) {
 	s := &Server{Name: "ZooKeeper", command: []string{"java", "-Xmx512m", "-Dzookeeper.forceSync=no",
 		"-Dznode.container.checkIntervalMs=86400000", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
 		"-cp", strings.Join(zooKeeperJars, ":"), "org.apache.zookeeper.server.quorum.QuorumPeerMain", cfg}}
+	if c.JAAS != "" {
+		s.command = slices.Insert(s.command, 1, "-Djava.security.auth.login.config="+filepath.Join(dir, jaasName))
+	}
 	return s, s.begin(dir, port)
 }
 
 // StartZabkeeper starts zabkeeper in dir.
-func StartZabkeeper(binary, dir string, port int) (*Server, error) {
-	cfg, err := writeConfiguration(dir, port)
+func StartZabkeeper(binary, dir string, port int, c Configuration) (*Server, error) {
+	if c.JAAS != "" {
+		c.Lines += "java.security.auth.login.config=" + jaasName + "\n"
+	}
+	cfg, err := writeConfiguration(dir, port, c)
 	if err != nil {
 		return nil, err
 	}
@@ -71,13 +84,21 @@ func StartZabkeeper(binary, dir string, port int) (*Server, error) {
 	return s, s.begin(dir, port)
 }
 
-func writeConfiguration(dir string, port int) (string, error) {
+// jaasName is the file with the users.
+const jaasName = "jaas.conf"
+
+func writeConfiguration(dir string, port int, c Configuration) (string, error) {
 	data := filepath.Join(dir, "data")
 	text := fmt.Sprintf("tickTime=%d\nminSessionTimeout=%d\nmaxSessionTimeout=%d\ndataDir=%s\nclientPort=%d\nclientPortAddress=127.0.0.1\n"+
 		"maxClientCnxns=0\nadmin.enableServer=false\n4lw.commands.whitelist=*\nextendedTypesEnabled=true\nenforceQuota=true\n"+
 		"DigestAuthenticationProvider.superDigest=%s\nnio.sessionlessCnxnTimeout=2000\nznode.container.checkIntervalMs=86400000\n", TickMs, MinSessionMs, MaxSessionMs, data, port, superDigest)
+	text += c.Lines
 	cfg := filepath.Join(dir, "zoo.cfg")
-	return cfg, errors.Join(os.MkdirAll(data, 0o755), os.WriteFile(cfg, []byte(text), 0o644))
+	err := errors.Join(os.MkdirAll(data, 0o755), os.WriteFile(cfg, []byte(text), 0o644))
+	if c.JAAS != "" {
+		err = errors.Join(err, os.WriteFile(filepath.Join(dir, jaasName), []byte(c.JAAS), 0o600))
+	}
+	return cfg, err
 }
 
 func (s *Server) begin(dir string, port int) error {

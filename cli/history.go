@@ -12,6 +12,7 @@ import (
 	"github.com/zabkeeper/zabkeeper/storage/vfs"
 	"github.com/zabkeeper/zabkeeper/storage/wal"
 	"github.com/zabkeeper/zabkeeper/tree"
+	"github.com/zabkeeper/zabkeeper/wire"
 	"github.com/zabkeeper/zabkeeper/zab/record"
 )
 
@@ -46,7 +47,7 @@ snapshots still hold is not printed, and a line on standard error says so.`,
 			return nil
 		},
 	}
-	c.Flags().BoolVar(&long, "long", false, "add session, origin server and time")
+	c.Flags().BoolVar(&long, "long", false, "add session, origin server, time and path")
 	return c
 }
 
@@ -63,6 +64,21 @@ func historyLine(r record.Record, long bool) string {
 	line := t.Op.String() + " " + position
 	if long {
 		line += fmt.Sprintf(" session=0x%x server=%d time=%d", t.Session, t.Origin, t.TimeMs)
+		if path, ok := pathOf(&t); ok {
+			line += fmt.Sprintf(" path=%q", path)
+		}
 	}
 	return line
+}
+
+// pathOf returns the path that a transaction is about, where it is about one.
+func pathOf(t *tree.Transaction) ([]byte, bool) {
+	switch t.Op {
+	case tree.OpCreate, tree.OpCreate2, tree.OpCreateContainer, tree.OpCreateTTL, tree.OpDelete, tree.OpSetData, tree.OpSetACL, tree.OpReap:
+		r := wire.NewReader(t.Body) // each begins with it
+		path := r.Buffer()
+		return path, r.OK()
+	default:
+		return nil, false
+	}
 }

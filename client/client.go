@@ -45,6 +45,9 @@ type Client struct {
 	watches  registry
 	xid      int32
 
+	extensionsKnown bool // the server of this connection has said what it has
+	extensions      Extensions
+
 	sessionID int64
 	password  [wire.PasswordBytes]byte
 	timeout   time.Duration
@@ -112,7 +115,7 @@ func (c *Client) Close(ctx context.Context) error {
 	err := ErrConnectionLoss.Err()
 	for errors.Is(err, ErrConnectionLoss) {
 		req := c.newRequest(wire.OpCloseSession)
-		req.then = func(err error) {
+		req.then = func(_ []byte, err error) {
 			if err == nil {
 				c.final = ErrClosed
 			}

@@ -17,9 +17,10 @@ type request struct {
 	xid   int32
 	frame []byte // length, header and body; the header's xid is set when it is sent
 	phase phase
-	watch *watchIntent    // registered by the reader, before it reads the next frame
-	then  func(err error) // called by the reader with Client.mu held
-	done  chan struct{}   // gets one token
+	watch *watchIntent                 // registered by the reader, before it reads the next frame
+	needs wire.Extensions              // sent only to a server that has them
+	then  func(body []byte, err error) // called by the reader with Client.mu held
+	done  chan struct{}                // gets one token
 	body  []byte
 	err   error
 }
@@ -123,7 +124,7 @@ func (c *Client) abandon(req *request) bool {
 // finish hands the answer to whoever waits. The caller holds c.mu.
 func (c *Client) finish(req *request, body []byte, err error) {
 	if req.then != nil {
-		req.then(err)
+		req.then(body, err)
 	}
 	abandoned := req.phase == phaseAbandoned
 	if req.watch != nil && !abandoned && c.final == nil {
@@ -157,6 +158,13 @@ func (c *Client) take(dst []byte, from *[]*request) []byte {
 	n := 0
 	for ; n < len(*from) && len(dst) < batchBytes; n++ {
 		req := (*from)[n]
+		if req.needs != 0 && !c.extensionsKnown {
+			break // the answer to the probe wakes the writer
+		}
+		if !c.extensions.Has(req.needs) {
+			c.finish(req, nil, ErrUnsupported)
+			continue
+		}
 		switch req.op {
 		case wire.OpAuth:
 			req.xid = wire.XidAuth

@@ -236,13 +236,14 @@ func (g *registry) batches(relativeZxid int64) []wire.SetWatches {
 	return out
 }
 
-// primer returns what a new connection sends first: credentials, then watches.
+// primer returns what a new connection sends first: credentials, then watches,
+// then the question which extensions the server has.
 // The caller holds c.mu.
 func (c *Client) primer() []*request {
 	var prime []*request
 	for _, a := range c.auths {
 		req := c.newAuthRequest(a)
-		req.then = func(err error) {
+		req.then = func(_ []byte, err error) {
 			if errors.Is(err, ErrAuthFailed) && c.final == nil {
 				c.final = ErrAuthFailed
 			}
@@ -263,7 +264,7 @@ func (c *Client) primer() []*request {
 			req.frame = batches[i].Append(req.frame)
 		}
 		if last := i == len(batches)-1; last && lasting {
-			req.then = func(err error) {
+			req.then = func(_ []byte, err error) {
 				if err == nil {
 					c.watches.resync()
 				}
@@ -271,7 +272,7 @@ func (c *Client) primer() []*request {
 		}
 		prime = append(prime, c.framed(req))
 	}
-	return prime
+	return append(prime, c.extensionProbe())
 }
 
 func (c *Client) framed(req *request) *request {

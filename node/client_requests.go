@@ -165,6 +165,8 @@ func (c *clientConn) connectionRequest(w *batchWork, xid int32, op wire.OpCode, 
 		r.code = c.authenticate(body)
 	case wire.OpSASL:
 		r.code = wire.ErrAuthFailed
+	case wire.OpSetReplyLimit:
+		r.body = body
 	default: // whoAmI is answered in turn
 	}
 	c.inTurn(w, r)
@@ -256,6 +258,7 @@ func (c *clientConn) complete(sequence uint64, z zxid.Zxid, res *tree.Result) {
 	c.out = wire.ReplyHeader{Xid: r.xid, Zxid: int64(z), Err: code}.Append(wire.BeginFrame(c.out))
 	if code == wire.OK {
 		c.out = res.AppendReply(c.out, r.op)
+		c.limitWriteReply(&r, start)
 	}
 	c.out = wire.EndFrame(c.out, start)
 	c.answered(&r, z)
@@ -334,47 +337,6 @@ func (c *clientConn) execute(r *request) {
 	if r.code == wire.ErrAuthFailed || header.Zxid == -1 {
 		c.closeWhenWritten()
 	}
-}
-
-// appendBody appends what follows the header of a reply, or changes the header
-// to an error.
-func (c *clientConn) appendBody(r *request, start int) {
-	switch r.op {
-	case wire.OpPing, wire.OpAuth:
-	case wire.OpSync:
-		c.appendSync(r, start)
-	case wire.OpWhoAmI:
-		c.out = appendWhoAmI(c.out, c.idList)
-	default:
-		state := c.n.replica.State()
-		out, res := state.Tree.Read(r.op, r.body, &c.reader, c.out)
-		c.out = out
-		if res.Err != wire.OK {
-			c.failReply(start, res.Err)
-		}
-		if res.Watch != tree.WatchNone {
-			c.n.watchLock.Lock()
-			state.Watches.Add(tree.WatcherID(c.id), res.Watch, res.Path)
-			c.n.watchLock.Unlock()
-		}
-	}
-}
-
-// failReply makes the reply that began at start one with an error.
-func (c *clientConn) failReply(start int, code wire.ErrorCode) {
-	c.out = c.out[:start+wire.FrameHeaderBytes+wire.ReplyHeaderBytes]
-	binary.BigEndian.PutUint32(c.out[start+16:], uint32(code))
-}
-
-// appendSync echoes the path, whatever it is.
-func (c *clientConn) appendSync(r *request, start int) {
-	var p wire.PathRequest
-	body := wire.NewReader(r.body)
-	if p.Decode(&body); !body.OK() {
-		c.failReply(start, body.Code())
-		return
-	}
-	c.out = p.Append(c.out)
 }
 
 // checkReconfig refuses every reconfiguration, and what is none.

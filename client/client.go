@@ -45,6 +45,7 @@ type Client struct {
 	watches  registry
 	xid      int32
 
+	limited         bool // nothing is sent before the server was told how long answers may be
 	extensionsKnown bool // the server of this connection has said what it has
 	extensions      Extensions
 
@@ -62,12 +63,13 @@ type credential struct {
 // Dial returns when a session is established or ctx ends. The session does not
 // depend on ctx afterwards.
 func Dial(ctx context.Context, o Options) (*Client, error) {
+	limited := o.ReplyBytesMax > 0
 	o, err := o.complete()
 	if err != nil {
 		return nil, err
 	}
 	c := &Client{
-		opt: o, onState: o.OnState, servers: slices.Clone(o.Servers), timeout: o.SessionTimeout,
+		opt: o, onState: o.OnState, servers: slices.Clone(o.Servers), timeout: o.SessionTimeout, limited: limited,
 		done: make(chan struct{}), first: make(chan struct{}), wake: make(chan struct{}, 1),
 		slots: make(chan struct{}, outstandingMax), watchGate: make(chan struct{}, 1),
 	}

@@ -35,9 +35,10 @@ type Options struct {
 	// FrameBytesMax limits requests; it should be the servers' jute.maxbuffer.
 	// 0 is ZooKeeper's default of 1 MiB less one byte.
 	FrameBytesMax int
-	// ReplyBytesMax is the longest answer the client takes; 0 is 64 MiB. A server
-	// with the extension is told and answers ErrReplyTooLarge above it; of
-	// another the connection is lost.
+	// ReplyBytesMax is the longest answer the client takes. A server with the
+	// extension is told, and answers ErrReplyTooLarge above it; with another the
+	// connection is lost. 0 is 64 MiB; with a limit of its own a connection takes
+	// one round trip more to begin with.
 	ReplyBytesMax int
 	// WatchEventsMax is how many undelivered events a Watch keeps; 0 is 1024.
 	WatchEventsMax int

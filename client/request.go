@@ -146,7 +146,7 @@ func (c *Client) takeBatch(dst []byte) []byte {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	dst = c.take(dst, &c.prime)
-	if len(c.prime) == 0 {
+	if len(c.prime) == 0 && (c.extensionsKnown || !c.limited) {
 		dst = c.take(dst, &c.queue)
 	}
 	return dst

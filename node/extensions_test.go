@@ -186,10 +186,9 @@ func TestRepliesAboveTheLimit(t *testing.T) {
 	if _, err := conn.Create(ctx, "/a", []byte(strings.Repeat("x", large)), client.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the announced limit is kept", func() bool {
-		_, _, err := conn.Get(ctx, "/a")
-		return errors.Is(err, client.ErrReplyTooLarge)
-	})
+	if _, _, err := conn.Get(ctx, "/a"); !errors.Is(err, client.ErrReplyTooLarge) {
+		t.Errorf("above the announced limit: got %v", err)
+	}
 	if _, _, _, err := conn.GetW(ctx, "/a"); !errors.Is(err, client.ErrReplyTooLarge) {
 		t.Errorf("with a watch: got %v", err)
 	}

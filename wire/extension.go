@@ -93,3 +93,14 @@ func ParseExtensions(text []byte) Extensions {
 	}
 	return e
 }
+
+// Names returns the names of the operations in e that this program knows.
+func (e Extensions) Names() []string {
+	names := []string{}
+	for op := extensionFirst; op < extensionFirst+extensionCount; op++ {
+		if e.Has(ExtensionsOf(op)) {
+			names = append(names, op.String())
+		}
+	}
+	return names
+}

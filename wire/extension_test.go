@@ -12,6 +12,9 @@ func TestExtensionsAreReadBack(t *testing.T) {
 	if got := ParseExtensions(text); got != all {
 		t.Errorf("got %b, want %b", got, all)
 	}
+	if names := ExtensionsOf(OpCheckCzxid, OpListPage, 2031).Names(); !reflect.DeepEqual(names, []string{"listPage", "checkCzxid"}) || len(all.Names()) != extensionCount {
+		t.Errorf("got names %v, and %d of all", names, len(all.Names()))
+	}
 	if !strings.Contains(string(text), "listPage 2001\n") || !strings.HasSuffix(string(text), "\nsequence64\n") {
 		t.Errorf("got %q", text)
 	}

@@ -55,6 +55,22 @@ func TestDeleteRecursive(t *testing.T) {
 	}
 }
 
+// One transaction deletes no more in many steps than in one.
+func TestDeleteRecursiveIsBoundedInAMulti(t *testing.T) {
+	f := newFixture(t)
+	for _, top := range []string{"/a", "/b"} {
+		f.mustCreate(top, "", 0)
+		for i := range wire.DeleteLimitMax/2 + 1 {
+			f.mustCreate(top+"/"+sequenceName(i), "", 0)
+		}
+	}
+	both := multiBody(subOp{wire.OpDeleteRecursive, deleteRecursiveBody("/a", -1, wire.DeleteLimitMax)}, subOp{wire.OpDeleteRecursive, deleteRecursiveBody("/b", -1, wire.DeleteLimitMax)})
+	before := f.tree.Digest()
+	if f.apply(OpMulti, both); f.res.Multi[1].Err != wire.ErrLimitExceeded || f.tree.Digest() != before {
+		t.Errorf("got %+v, want the second one refused", f.res.Multi)
+	}
+}
+
 func TestDeleteRecursiveFiresDeepestFirst(t *testing.T) {
 	f := newFixture(t)
 	f.createParents("/a/b/c", 0)

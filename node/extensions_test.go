@@ -85,6 +85,10 @@ func TestExtensionsOnThreeServers(t *testing.T) {
 		t.Errorf("got %d deleted, %v, want 81", n, err)
 	}
 	c.sameTrees()
+	c.stop(0) // what it replays gives the same tree again
+	c.start(0)
+	c.awaitServing()
+	c.sameTrees()
 }
 
 // sameTrees waits until every server has applied as much, and compares.

@@ -46,6 +46,7 @@ type Client struct {
 	xid      int32
 
 	limited         bool // nothing is sent before the server was told how long answers may be
+	extensionsAsked bool // on this connection
 	extensionsKnown bool // the server of this connection has said what it has
 	extensions      Extensions
 

@@ -182,7 +182,7 @@ func (c *Client) greet(conn *connection, hello []byte, limit time.Duration) erro
 	conn.timeout = time.Duration(answer.TimeoutMs) * time.Millisecond
 	conn.in.Reset(deadlineReader{conn.nc, silenceMax(conn.timeout)})
 	c.sessionID, c.password, c.timeout = answer.SessionID, answer.Password, conn.timeout
-	c.extensionsKnown, c.extensions = false, 0
+	c.extensionsAsked, c.extensionsKnown, c.extensions = false, false, 0
 	c.prime = c.primer()
 	return nil
 }

@@ -62,9 +62,14 @@ func extensionsIn(body []byte) Extensions {
 	return wire.ParseExtensions(res.Data)
 }
 
-// extensionProbe is sent on every new connection. What needs an extension waits
-// for the answer; see take.
-func (c *Client) extensionProbe() *request {
+// askExtensions sends the probe in front of the first request of a connection,
+// but not of those that say who the client is: a server that wants to know that
+// first hangs up on anything else. What needs an extension waits for the answer.
+func (c *Client) askExtensions(dst []byte) []byte {
+	if c.extensionsAsked {
+		return dst
+	}
+	c.extensionsAsked = true
 	req := c.newProbe()
 	req.then = func(body []byte, err error) {
 		if errors.Is(err, ErrConnectionLoss) {
@@ -81,5 +86,5 @@ func (c *Client) extensionProbe() *request {
 		}
 		c.wakeWriter()
 	}
-	return c.framed(req)
+	return c.send(dst, c.framed(req))
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -20,6 +21,7 @@ type changingServer struct {
 	t       *testing.T
 	mu      sync.Mutex
 	dialled int
+	seen    []wire.OpCode
 	first   net.Conn
 	served  sync.WaitGroup
 }
@@ -66,6 +68,9 @@ func (s *changingServer) answer(body []byte, has bool) []byte {
 	var h wire.RequestHeader
 	r := wire.NewReader(body)
 	h.Decode(&r)
+	s.mu.Lock()
+	s.seen = append(s.seen, h.Op)
+	s.mu.Unlock()
 	reply := wire.ReplyHeader{Xid: h.Xid, Zxid: 1}
 	switch {
 	case h.Op >= wire.OpLinearizable && !has:
@@ -101,4 +106,37 @@ func TestExtensionsAreAskedForOnEveryConnection(t *testing.T) {
 		}
 		s.served.Wait()
 	})
+}
+
+// TestNothingIsAskedBeforeTheClientHasSaidWhoItIs: a server that wants
+// credentials first hangs up on everything else.
+func TestNothingIsAskedBeforeTheClientHasSaidWhoItIs(t *testing.T) {
+	for _, limit := range []int{0, 4096} {
+		synctest.Test(t, func(t *testing.T) {
+			s, ctx := &changingServer{t: t}, t.Context()
+			c, err := client.Dial(ctx, client.Options{Servers: []string{"a:1"}, Dialer: s.Dial, ReplyBytesMax: limit})
+			if err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait()
+			if err = c.AddAuth(ctx, "digest", []byte("bob:secret")); err != nil {
+				t.Error(err)
+			}
+			if err = c.Delete(ctx, "/x", client.AnyVersion); err != nil {
+				t.Error(err)
+			}
+			synctest.Wait()
+			if err := c.Close(ctx); err != nil {
+				t.Error(err)
+			}
+			s.served.Wait()
+			want := []wire.OpCode{wire.OpAuth, wire.OpGetData, wire.OpDelete, wire.OpSetReplyLimit, wire.OpCloseSession}
+			if limit > 0 {
+				want[2], want[3] = want[3], want[2]
+			}
+			if !slices.Equal(s.seen, want) {
+				t.Errorf("limit %d: got %v, want %v", limit, s.seen, want)
+			}
+		})
+	}
 }

@@ -146,7 +146,7 @@ func (c *Client) takeBatch(dst []byte) []byte {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	dst = c.take(dst, &c.prime)
-	if len(c.prime) == 0 && (c.extensionsKnown || !c.limited) {
+	if len(c.prime) == 0 {
 		dst = c.take(dst, &c.queue)
 	}
 	return dst
@@ -158,38 +158,51 @@ func (c *Client) take(dst []byte, from *[]*request) []byte {
 	n := 0
 	for ; n < len(*from) && len(dst) < batchBytes; n++ {
 		req := (*from)[n]
-		if req.needs != 0 && !c.extensionsKnown {
-			break // the answer to the probe wakes the writer
-		}
-		if !c.extensions.Has(req.needs) {
-			c.finish(req, nil, ErrUnsupported)
-			continue
-		}
-		switch req.op {
-		case wire.OpAuth:
-			req.xid = wire.XidAuth
-			c.authSent.push(req)
-		case wire.OpSetWatches, wire.OpSetWatches2:
-			req.xid = wire.XidSetWatches
-			c.sent.push(req)
-		default:
-			if c.xid == math.MaxInt32 {
-				c.xid = 0
+		if req.phase == phaseQueued && !aboutTheSession(req.op) {
+			dst = c.askExtensions(dst)
+			if !c.extensionsKnown && (req.needs != 0 || c.limited) {
+				break // the answer wakes the writer
 			}
-			c.xid++
-			req.xid = c.xid
-			c.sent.push(req)
+			if !c.extensions.Has(req.needs) {
+				c.finish(req, nil, ErrUnsupported)
+				continue
+			}
 		}
-		if req.phase == phaseQueued {
-			req.phase = phaseSent
-		}
-		binary.BigEndian.PutUint32(req.frame[wire.FrameHeaderBytes:], uint32(req.xid))
-		dst = append(dst, req.frame...)
+		dst = c.send(dst, req)
 	}
 	rest := copy(*from, (*from)[n:])
 	clear((*from)[rest:])
 	*from = (*from)[:rest]
 	return dst
+}
+
+// aboutTheSession reports whether a server takes op before it knows who asks.
+func aboutTheSession(op wire.OpCode) bool {
+	return op == wire.OpAuth || op == wire.OpSASL || op == wire.OpCloseSession
+}
+
+// send records req as sent and appends its frame.
+func (c *Client) send(dst []byte, req *request) []byte {
+	switch req.op {
+	case wire.OpAuth:
+		req.xid = wire.XidAuth
+		c.authSent.push(req)
+	case wire.OpSetWatches, wire.OpSetWatches2:
+		req.xid = wire.XidSetWatches
+		c.sent.push(req)
+	default:
+		if c.xid == math.MaxInt32 {
+			c.xid = 0
+		}
+		c.xid++
+		req.xid = c.xid
+		c.sent.push(req)
+	}
+	if req.phase == phaseQueued {
+		req.phase = phaseSent
+	}
+	binary.BigEndian.PutUint32(req.frame[wire.FrameHeaderBytes:], uint32(req.xid))
+	return append(dst, req.frame...)
 }
 
 // fifo is a queue of requests that reuses its memory.

@@ -236,8 +236,7 @@ func (g *registry) batches(relativeZxid int64) []wire.SetWatches {
 	return out
 }
 
-// primer returns what a new connection sends first: credentials, then watches,
-// then the question which extensions the server has.
+// primer returns what a new connection sends first: credentials, then watches.
 // The caller holds c.mu.
 func (c *Client) primer() []*request {
 	var prime []*request
@@ -272,7 +271,7 @@ func (c *Client) primer() []*request {
 		}
 		prime = append(prime, c.framed(req))
 	}
-	return append(prime, c.extensionProbe())
+	return prime
 }
 
 func (c *Client) framed(req *request) *request {

@@ -264,7 +264,7 @@ func nodeOptions(c *config.Config, t *config.Table, log zerolog.Logger) node.Opt
 	ms := func(d time.Duration) int32 { return int32(d / time.Millisecond) }
 	o := node.Options{ID: zxid.ServerID(c.ID), DataDir: c.Data, TableHash: t.Hash(), TableText: t.Text(), ClientAddress: c.ClientAddress,
 		Settings: treeSettings(c), TickMs: ms(c.TickTime), MinSessionMs: ms(least), MaxSessionMs: ms(most), HandshakeTimeout: c.HandshakeTimeout,
-		FrameBytesMax: c.FrameBytesMax, ClientsPerHost: c.MaxClientConnections, ClientsMax: c.MaxConnections,
+		FrameBytesMax: c.FrameBytesMax, ReplyBytesMax: c.ReplyBytesMax, ClientsPerHost: c.MaxClientConnections, ClientsMax: c.MaxConnections,
 		Reaping:           replica.Reaping{Interval: zab.Millis(c.ReapInterval / time.Millisecond), Max: c.ReapMax, NeverUsedMs: c.NeverUsedInterval.Milliseconds()},
 		RequestsPerClient: c.MaxRequestsPerConnection, OutstandingMax: c.GlobalOutstandingLimit,
 		SnapshotRecords: c.SnapshotCount, SnapshotBytes: c.SnapshotBytes, SnapshotsKept: c.SnapshotsKept, SegmentBytes: c.SegmentBytes,

@@ -30,6 +30,7 @@ type shell struct {
 	strict         bool
 	json           bool
 	interactive    bool
+	talks          bool // to a person: not a script, whose output is compared
 	printWatches   bool
 	history        []string
 	watching       sync.WaitGroup
@@ -93,6 +94,7 @@ func (sh *shell) run(ctx context.Context, oneShot []string) error {
 	var err error
 	switch {
 	case len(oneShot) > 0:
+		sh.talks = true
 		err = sh.runOne(ctx, oneShot)
 	case isTerminal:
 		err = sh.runTerminal(ctx, terminal)

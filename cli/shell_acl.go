@@ -80,7 +80,7 @@ func runSetACL(ctx context.Context, sh *shell, in *input) (result, error) {
 	}
 	paths := in.args[:1]
 	if in.bool("R") {
-		if paths, err = below(ctx, sh.client, in.args[0], nil); err != nil {
+		if paths, err = sh.client.Subtree(ctx, in.args[0]); err != nil {
 			return result{}, err
 		}
 	}

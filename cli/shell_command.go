@@ -47,6 +47,12 @@ func (in *input) int(name string) int {
 	return v
 }
 
+func (in *input) string(name string) string {
+	v, err := in.flags.GetString(name)
+	assert(err == nil, "flag %s: %v", name, err)
+	return v
+}
+
 // arg returns an optional argument, counted from 0.
 func (in *input) arg(i int) (string, bool) {
 	if i < len(in.args) {
@@ -138,6 +144,26 @@ func negativeNumbersAreValues(words []string) []string {
 		}
 	}
 	return words
+}
+
+// flagWords returns the flags that a word could become.
+func (c *shellCommand) flagWords(word string) []string {
+	if c == nil || c.flags == nil {
+		return nil
+	}
+	var found []string
+	set := pflag.NewFlagSet(c.name, pflag.ContinueOnError)
+	c.flags(set)
+	set.VisitAll(func(f *pflag.Flag) {
+		name := "--" + f.Name
+		if len(f.Name) == 1 {
+			name = "-" + f.Name
+		}
+		if strings.HasPrefix(name, word) {
+			found = append(found, name+" ")
+		}
+	})
+	return found
 }
 
 func commandNamed(name string) *shellCommand {

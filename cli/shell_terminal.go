@@ -17,6 +17,10 @@ import (
 // completionTime bounds how long a key press waits for the server.
 const completionTime = 500 * time.Millisecond
 
+// completionsMax is how many names are looked at, however many children begin
+// with what was typed.
+const completionsMax = 500
+
 // runTerminal reads lines with editing, history and completion. The terminal
 // is raw only while a line is typed, so that Ctrl-C interrupts a command as it
 // does everywhere.
@@ -50,7 +54,7 @@ func (sh *shell) runLines(ctx context.Context, in io.Reader, raw func(func() err
 		}
 		return sh.complete(ctx, t, line, pos)
 	}
-	sh.interactive = true
+	sh.interactive, sh.talks = true, true
 	sh.out = &lockedWriter{w: t} // events redraw the line being typed
 	for !sh.quit {
 		var line string
@@ -97,7 +101,7 @@ func (sh *shell) prompt() string {
 }
 
 // complete extends the word before the cursor: the first is a command, others
-// are paths. What can't be told apart is listed.
+// are flags and paths. What can't be told apart is listed.
 func (sh *shell) complete(ctx context.Context, out io.Writer, line string, pos int) (string, int, bool) {
 	before := line[:pos]
 	start := strings.LastIndexAny(before, " \t") + 1
@@ -109,6 +113,9 @@ func (sh *shell) complete(ctx context.Context, out io.Writer, line string, pos i
 				found = append(found, c.name+" ")
 			}
 		}
+	} else if strings.HasPrefix(word, "-") {
+		name, _ := cutWord(strings.TrimLeft(before, " \t"))
+		found = commandNamed(name).flagWords(word)
 	} else {
 		found = sh.completePath(ctx, word)
 	}
@@ -130,7 +137,7 @@ func (sh *shell) complete(ctx context.Context, out io.Writer, line string, pos i
 }
 
 func (sh *shell) completePath(ctx context.Context, word string) []string {
-	if sh.client == nil || strings.HasPrefix(word, "-") {
+	if sh.client == nil {
 		return nil
 	}
 	slash := strings.LastIndexByte(word, '/') + 1
@@ -138,15 +145,13 @@ func (sh *shell) completePath(ctx context.Context, word string) []string {
 	parent := absolute(strings.TrimSuffix(dir, "/"))
 	ctx, cancel := context.WithTimeout(ctx, completionTime)
 	defer cancel()
-	names, err := sh.client.Children(ctx, parent)
+	page, err := sh.client.ListPage(ctx, parent, client.PageOptions{Prefix: prefix, Limit: completionsMax})
 	if err != nil {
 		return nil
 	}
 	var found []string
-	for _, n := range names {
-		if strings.HasPrefix(n, prefix) {
-			found = append(found, dir+n)
-		}
+	for _, child := range page.Children {
+		found = append(found, dir+child.Name)
 	}
 	return found
 }

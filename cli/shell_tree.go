@@ -3,10 +3,8 @@ package cli
 import (
 	"context"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -23,23 +21,39 @@ func versionFlags(names ...string) func(*pflag.FlagSet) {
 	}
 }
 
+// readFlags are boolean flags and the one for a linearizable read.
+func readFlags(names ...string) func(*pflag.FlagSet) {
+	return func(f *pflag.FlagSet) {
+		boolFlags(names...)(f)
+		f.Bool("linearizable", false, "")
+	}
+}
+
+// checkRead refuses a watch on a linearizable read.
+func checkRead(in *input) error {
+	if in.bool("w") && in.bool("linearizable") {
+		return &lineError{"-w does not go with --linearizable"}
+	}
+	return nil
+}
+
 func treeCommands() []*shellCommand {
 	return []*shellCommand{
-		{name: "create", args: "[-s] [-e] [-c] [-t TTL_MS] NAME [DATA] [ACL]", short: "make a node: sequential, ephemeral, container, with a time to live",
+		{name: "create", args: "[-s] [-e] [-c] [-p] [-t TTL_MS] NAME [DATA] [ACL]", short: "make a node: sequential, ephemeral, container, with its parents, with a time to live",
 			least: 1, most: 3, path: 1, changes: true, run: runCreate, flags: func(f *pflag.FlagSet) {
-				boolFlags("s", "e", "c")(f)
+				boolFlags("s", "e", "c", "p")(f)
 				f.IntP("t", "t", 0, "")
 			}},
-		{name: "ls", args: "[-s] [-w] [-R] NAME", short: "list children; with stat, watched, with all below", least: 1, most: 1, path: 1, flags: boolFlags("s", "w", "R"), run: runList},
-		{name: "get", args: "[-s] [-w] [-b] NAME", short: "print data; with stat, watched, in base64", least: 1, most: 1, path: 1, flags: boolFlags("s", "w", "b"), run: runGet},
+		listCommand(),
+		{name: "get", args: "[-s] [-w] [-b] [--linearizable] NAME", short: "print data; with stat, watched, in base64; everything committed so far seen", least: 1, most: 1, path: 1, flags: readFlags("s", "w", "b"), run: runGet},
 		{name: "set", args: "[-s] [-v VERSION] NAME DATA", short: "replace data", least: 2, most: 2, path: 1, changes: true, flags: versionFlags("s"), run: runSet},
-		{name: "stat", args: "[-w] NAME", short: "print what is known about a node", least: 1, most: 1, path: 1, flags: boolFlags("w"), run: runStat},
+		{name: "stat", args: "[-w] [--linearizable] NAME", short: "print what is known about a node", least: 1, most: 1, path: 1, flags: readFlags("w"), run: runStat},
 		{name: "delete", args: "[-v VERSION] NAME", short: "remove a node without children", least: 1, most: 1, path: 1, changes: true, flags: versionFlags(), run: runDelete},
-		{name: "deleteall", args: "[-b BATCH] NAME", short: "remove a node and all below it", least: 1, most: 1, path: 1, changes: true, unlimited: true, run: runDeleteAll,
-			flags: func(f *pflag.FlagSet) { f.IntP("b", "b", 1000, "") }},
+		deleteAllCommand(),
 		{name: "sync", args: "NAME", short: "let later reads see everything committed so far", least: 1, most: 1, path: 1, run: runSync},
 		{name: "getAllChildrenNumber", args: "NAME", short: "count the nodes below", least: 1, most: 1, path: 1, run: runCount},
 		{name: "getEphemerals", args: "[NAME]", short: "list this session's ephemeral nodes", most: 1, path: 1, run: runEphemerals},
+		{name: "extensions", short: "list what the server has and ZooKeeper has not", run: runExtensions},
 	}
 }
 
@@ -48,7 +62,7 @@ func runCreate(ctx context.Context, sh *shell, in *input) (result, error) {
 	if container && (sequential || ephemeral) || ttl != 0 && (ephemeral || container) {
 		return result{}, &lineError{"-c goes with neither -s nor -e, and -t with neither -c nor -e"}
 	}
-	o := client.CreateOptions{TTL: time.Duration(ttl) * time.Millisecond}
+	o := client.CreateOptions{TTL: time.Duration(ttl) * time.Millisecond, Parents: in.bool("p")}
 	switch {
 	case container:
 		o.Mode = client.ModeContainer
@@ -77,30 +91,6 @@ func runCreate(ctx context.Context, sh *shell, in *input) (result, error) {
 	return result{"Created " + path + "\n", path}, err
 }
 
-func runList(ctx context.Context, sh *shell, in *input) (result, error) {
-	path := in.args[0]
-	if in.bool("R") {
-		paths, err := below(ctx, sh.client, path, nil)
-		return result{strings.Join(paths, "\n") + "\n", paths}, err
-	}
-	var names []string
-	var stat client.Stat
-	var events <-chan client.Event
-	var err error
-	if in.bool("w") {
-		names, stat, events, err = sh.client.ChildrenW(ctx, path)
-	} else {
-		names, stat, err = sh.client.Children2(ctx, path)
-	}
-	if err != nil {
-		return result{}, err
-	}
-	sh.watch(events)
-	return withStat(in, listText(names), map[string]any{"children": names}, stat), nil
-}
-
-func listText(names []string) string { return "[" + strings.Join(names, ", ") + "]\n" }
-
 // withStat adds the stat when -s asks for it.
 func withStat(in *input, text string, value map[string]any, stat client.Stat) result {
 	if in.bool("s") {
@@ -110,33 +100,18 @@ func withStat(in *input, text string, value map[string]any, stat client.Stat) re
 	return result{text, value}
 }
 
-// below appends path and everything below it, all children of a node before
-// those of the next. What is deleted meanwhile is left out.
-func below(ctx context.Context, c *client.Client, path string, paths []string) ([]string, error) {
-	paths = append(paths, path)
-	for i := len(paths) - 1; i < len(paths); i++ {
-		names, err := c.Children(ctx, paths[i])
-		if errors.Is(err, client.ErrNoNode) && i > 0 {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		for _, n := range names {
-			paths = append(paths, strings.TrimSuffix(paths[i], "/")+"/"+n)
-		}
-	}
-	return paths, nil
-}
-
 func runGet(ctx context.Context, sh *shell, in *input) (result, error) {
 	var data []byte
 	var stat client.Stat
 	var events <-chan client.Event
-	var err error
-	if in.bool("w") {
+	err := checkRead(in)
+	switch {
+	case err != nil:
+	case in.bool("w"):
 		data, stat, events, err = sh.client.GetW(ctx, in.args[0])
-	} else {
+	case in.bool("linearizable"):
+		data, stat, err = sh.client.Linearizable().Get(ctx, in.args[0])
+	default:
 		data, stat, err = sh.client.Get(ctx, in.args[0])
 	}
 	if err != nil {
@@ -173,10 +148,14 @@ func runStat(ctx context.Context, sh *shell, in *input) (result, error) {
 	var stat client.Stat
 	var found bool
 	var events <-chan client.Event
-	var err error
-	if in.bool("w") {
+	err := checkRead(in)
+	switch {
+	case err != nil:
+	case in.bool("w"):
 		stat, found, events, err = sh.client.ExistsW(ctx, in.args[0])
-	} else {
+	case in.bool("linearizable"):
+		stat, found, err = sh.client.Linearizable().Exists(ctx, in.args[0])
+	default:
 		stat, found, err = sh.client.Exists(ctx, in.args[0])
 	}
 	if err != nil {
@@ -198,37 +177,6 @@ func statText(s client.Stat) string {
 
 func runDelete(ctx context.Context, sh *shell, in *input) (result, error) {
 	return result{}, sh.client.Delete(ctx, in.args[0], int32(in.int("v")))
-}
-
-// runDeleteAll deletes from the leaves up, many in one transaction, and looks
-// again when others changed something meanwhile.
-func runDeleteAll(ctx context.Context, sh *shell, in *input) (result, error) {
-	path, batch := in.args[0], in.int("b")
-	if path == "/" || batch < 1 {
-		return result{}, client.ErrBadArguments
-	}
-	for found := false; ; found = true {
-		paths, err := below(ctx, sh.client, path, nil)
-		if errors.Is(err, client.ErrNoNode) && found {
-			return result{}, nil
-		}
-		if err != nil {
-			return result{}, err
-		}
-		for len(paths) > 0 && err == nil {
-			first := max(0, len(paths)-batch)
-			var ops client.Ops
-			for i := len(paths) - 1; i >= first; i-- {
-				ops.Delete(paths[i], client.AnyVersion)
-			}
-			if _, err = sh.client.Multi(ctx, &ops); err == nil {
-				paths = paths[:first]
-			}
-		}
-		if !errors.Is(err, client.ErrNotEmpty) && !errors.Is(err, client.ErrNoNode) {
-			return result{}, err
-		}
-	}
 }
 
 func runSync(ctx context.Context, sh *shell, in *input) (result, error) {

@@ -76,7 +76,7 @@ func (c *Client) AddAuth(ctx context.Context, scheme string, auth []byte) error 
 	}
 	a := credential{scheme, slices.Clone(auth)}
 	req := c.newAuthRequest(a)
-	req.then = func(err error) {
+	req.then = func(_ []byte, err error) {
 		if err == nil {
 			c.auths = append(c.auths, a)
 		}

@@ -46,6 +46,11 @@ type Client struct {
 	watches  registry
 	xid      int32
 
+	limited         bool // nothing is sent before the server was told how long answers may be
+	extensionsAsked bool // on this connection
+	extensionsKnown bool // the server of this connection has said what it has
+	extensions      Extensions
+
 	sessionID int64
 	password  [wire.PasswordBytes]byte
 	timeout   time.Duration
@@ -60,12 +65,13 @@ type credential struct {
 // Dial returns when a session is established or ctx ends. The session does not
 // depend on ctx afterwards.
 func Dial(ctx context.Context, o Options) (*Client, error) {
+	limited := o.ReplyBytesMax > 0
 	o, err := o.complete()
 	if err != nil {
 		return nil, err
 	}
 	c := &Client{
-		opt: o, onState: o.OnState, servers: slices.Clone(o.Servers), timeout: o.SessionTimeout,
+		opt: o, onState: o.OnState, servers: slices.Clone(o.Servers), timeout: o.SessionTimeout, limited: limited,
 		done: make(chan struct{}), first: make(chan struct{}), wake: make(chan struct{}, 1),
 		slots: make(chan struct{}, outstandingMax), watchGate: make(chan struct{}, 1),
 	}
@@ -116,7 +122,7 @@ func (c *Client) Close(ctx context.Context) error {
 	err := ErrConnectionLoss.Err()
 	for errors.Is(err, ErrConnectionLoss) {
 		req := c.newRequest(wire.OpCloseSession)
-		req.then = func(err error) {
+		req.then = func(_ []byte, err error) {
 			if err == nil {
 				c.final = ErrClosed
 			}

@@ -21,9 +21,9 @@ const (
 	// steadyTime is how long a connection lives to count as a good one. A
 	// server that accepts and hangs up must not be tried in a tight loop.
 	steadyTime = time.Second
-	// answerBytesMax bounds an answer; a list of children may be far larger
-	// than any request.
-	answerBytesMax = 64 << 20
+	// replyBytesMax bounds an answer when Options does not; a list of children
+	// may be far larger than any request.
+	replyBytesMax = 64 << 20
 )
 
 // run holds the session: it connects, serves one connection after another and
@@ -162,7 +162,7 @@ func (c *Client) greet(conn *connection, hello []byte, limit time.Duration) erro
 	if _, err := conn.nc.Write(hello); err != nil {
 		return err
 	}
-	body, err := readFrame(conn.in)
+	body, err := readFrame(conn.in, c.opt.ReplyBytesMax)
 	if errors.Is(err, io.EOF) {
 		err = errors.New("server is not serving clients: it closed the connection")
 	}
@@ -185,6 +185,7 @@ func (c *Client) greet(conn *connection, hello []byte, limit time.Duration) erro
 	conn.timeout = time.Duration(answer.TimeoutMs) * time.Millisecond
 	conn.in.Reset(deadlineReader{conn.nc, silenceMax(conn.timeout)})
 	c.sessionID, c.password, c.timeout = answer.SessionID, answer.Password, conn.timeout
+	c.extensionsAsked, c.extensionsKnown, c.extensions = false, false, 0
 	return nil
 }
 
@@ -253,7 +254,7 @@ func (c *Client) write(conn *connection, broken <-chan struct{}) {
 
 func (c *Client) read(conn *connection) error {
 	for {
-		body, err := readFrame(conn.in)
+		body, err := readFrame(conn.in, c.opt.ReplyBytesMax)
 		if err != nil {
 			return err
 		}
@@ -265,14 +266,14 @@ func (c *Client) read(conn *connection) error {
 
 // readFrame returns the payload of the next frame in memory of its own, and
 // never takes much more than has arrived.
-func readFrame(in *bufio.Reader) ([]byte, error) {
+func readFrame(in *bufio.Reader, limit int) ([]byte, error) {
 	var head [wire.FrameHeaderBytes]byte
 	if _, err := io.ReadFull(in, head[:]); err != nil {
 		return nil, err
 	}
-	n, ok := wire.FrameLength(head, answerBytesMax)
+	n, ok := wire.FrameLength(head, limit)
 	if !ok {
-		return nil, fmt.Errorf("%w: frame length %#x, at most %d is taken", ErrProtocol, head, answerBytesMax)
+		return nil, fmt.Errorf("%w: frame length %#x, at most %d is taken", ErrProtocol, head, limit)
 	}
 	if n <= 64<<10 {
 		body := make([]byte, n)

@@ -35,6 +35,14 @@ const (
 	ErrAuthRequired = wire.ErrSessionClosedRequireSASLAuth
 )
 
+// The errors of extensions that ZooKeeper does not have.
+const (
+	ErrReplyTooLarge     = wire.ErrReplyTooLarge     // of a read: the answer is above Options.ReplyBytesMax
+	ErrDoneReplyTooLarge = wire.ErrDoneReplyTooLarge // of a write that was carried out, likewise
+	ErrLimitExceeded     = wire.ErrLimitExceeded     // more znodes than the limit; nothing was done
+	ErrNodeReplaced      = wire.ErrNodeReplaced      // the znode was created by another transaction
+)
+
 var (
 	// ErrClosed is returned by every call after Close.
 	ErrClosed = errors.New("client is closed")
@@ -107,6 +115,10 @@ var phrases = map[wire.ErrorCode]string{
 	wire.ErrReconfigDisabled:        "reconfiguration is disabled",
 	wire.ErrQuotaExceeded:           "quota exceeded",
 	wire.ErrThrottledOp:             "server is overloaded",
+	wire.ErrReplyTooLarge:           "the answer is longer than this client takes",
+	wire.ErrDoneReplyTooLarge:       "done, but the answer is longer than this client takes",
+	wire.ErrLimitExceeded:           "more nodes than the limit, nothing was done",
+	wire.ErrNodeReplaced:            "node was created anew",
 
 	wire.ErrSessionClosedRequireSASLAuth: "the server serves authenticated clients only",
 }

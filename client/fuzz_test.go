@@ -32,7 +32,7 @@ func FuzzServerBytes(f *testing.F) {
 		runtime.ReadMemStats(&before)
 		for err := error(nil); err == nil; {
 			var body []byte
-			if body, err = readFrame(in); err == nil {
+			if body, err = readFrame(in, replyBytesMax); err == nil {
 				err = c.receive(body)
 			}
 		}

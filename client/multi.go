@@ -16,6 +16,8 @@ type op struct {
 	path    string
 	data    []byte
 	version int32
+	czxid   int64
+	limit   int
 	create  CreateOptions
 }
 
@@ -43,6 +45,27 @@ func (o *Ops) Check(path string, version int32) *Ops {
 	return o
 }
 
+// CheckNotExists adds the condition that there is no such znode. Like those
+// below it needs an extension of the server: Multi returns ErrUnsupported.
+func (o *Ops) CheckNotExists(path string) *Ops {
+	o.list = append(o.list, op{code: wire.OpCheckNotExists, path: path})
+	return o
+}
+
+// CheckCzxid adds the condition that a znode is still the one that this
+// transaction created (Stat.Czxid), and has the given version.
+func (o *Ops) CheckCzxid(path string, czxid int64, version int32) *Ops {
+	o.list = append(o.list, op{code: wire.OpCheckCzxid, path: path, czxid: czxid, version: version})
+	return o
+}
+
+// DeleteRecursive adds the removal of a znode and everything below it; see
+// Client.DeleteRecursive.
+func (o *Ops) DeleteRecursive(path string, version int32, limit int) *Ops {
+	o.list = append(o.list, op{code: wire.OpDeleteRecursive, path: path, version: version, limit: limit})
+	return o
+}
+
 // Len returns the number of operations.
 func (o *Ops) Len() int { return len(o.list) }
 
@@ -67,6 +90,7 @@ type Result struct {
 	Stat     Stat     // Create, Set, Get
 	Data     []byte   // Get
 	Children []string // Children, sorted
+	Count    int      // DeleteRecursive: how many went; Create with Parents: how many were made
 	Err      error    // why this operation failed, or was not done
 }
 
@@ -76,7 +100,7 @@ func (c *Client) Multi(ctx context.Context, o *Ops) ([]Result, error) {
 	req := c.newRequest(wire.OpMulti)
 	for i := range o.list {
 		var err error
-		if req.frame, err = c.appendOp(req.frame, &o.list[i]); err != nil {
+		if err = c.appendOp(req, &o.list[i]); err != nil {
 			return nil, &OpError{"multi", o.list[i].path, err}
 		}
 	}
@@ -93,7 +117,10 @@ func (c *Client) Multi(ctx context.Context, o *Ops) ([]Result, error) {
 
 // MultiRead does all reads at one point in time. Each Result has its own error.
 func (c *Client) MultiRead(ctx context.Context, o *Reads) ([]Result, error) {
-	req := c.newRequest(wire.OpMultiRead)
+	return c.multiRead(ctx, o, c.newRequest(wire.OpMultiRead))
+}
+
+func (c *Client) multiRead(ctx context.Context, o *Reads, req *request) ([]Result, error) {
 	for _, r := range o.list {
 		full, err := c.full("multiRead", r.path)
 		if err != nil {
@@ -105,30 +132,40 @@ func (c *Client) MultiRead(ctx context.Context, o *Reads) ([]Result, error) {
 	return c.multi(ctx, "multiRead", req, len(o.list))
 }
 
-func (c *Client) appendOp(dst []byte, o *op) ([]byte, error) {
+// appendOp adds one operation to a multi, and what the server must have for it.
+func (c *Client) appendOp(req *request, o *op) error {
 	full := []byte(c.chrooted(o.path))
 	code, rec := o.code, wire.CreateRequest{}
 	if code == 0 {
 		var err error
 		if code, rec, err = o.create.record(o.path, o.data); err != nil {
-			return dst, err
+			return err
 		}
 		rec.Path = full
 	} else if wire.CheckPath(o.path) != wire.OK {
-		return dst, errPath
+		return errPath
 	}
-	dst = wire.AppendMultiOp(dst, code)
+	req.needs |= wire.ExtensionsOf(code)
+	dst := wire.AppendMultiOp(req.frame, code)
 	switch code {
-	case wire.OpCreateTTL:
-		dst = rec.AppendTTL(dst)
-	case wire.OpCreate2, wire.OpCreateContainer:
-		dst = rec.Append(dst)
+	case wire.OpCreate2, wire.OpCreateContainer, wire.OpCreateTTL, wire.OpCreateParents:
+		dst = appendCreate(dst, code, &rec)
 	case wire.OpSetData:
 		dst = (&wire.SetDataRequest{Path: full, Data: o.data, Version: o.version}).Append(dst)
+	case wire.OpCheckNotExists:
+		dst = plainRecord(full, dst)
+	case wire.OpCheckCzxid:
+		dst = (&wire.CheckCzxidRequest{Path: full, Czxid: o.czxid, Version: o.version}).Append(dst)
+	case wire.OpDeleteRecursive:
+		if o.limit < 0 || o.limit > DeleteLimitMax {
+			return ErrBadArguments
+		}
+		dst = (&wire.DeleteRecursiveRequest{Path: full, Version: o.version, Limit: int32(o.limit)}).Append(dst)
 	default:
 		dst = (&wire.PathVersionRequest{Path: full, Version: o.version}).Append(dst)
 	}
-	return dst, nil
+	req.frame = dst
+	return nil
 }
 
 func (c *Client) multi(ctx context.Context, name string, req *request, ops int) ([]Result, error) {
@@ -139,7 +176,7 @@ func (c *Client) multi(ctx context.Context, name string, req *request, ops int) 
 	}
 	var results []Result
 	err = wire.DecodeMultiResponse(body, func(res *wire.MultiResult) {
-		r := Result{Stat: res.Stat, Data: res.Data, Err: res.Err.Err()}
+		r := Result{Stat: res.Stat, Data: res.Data, Count: int(res.Count), Err: res.Err.Err()}
 		if res.Path != nil {
 			r.Path = c.stripped(string(res.Path))
 		}

@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"fmt"
+	"math"
 	"net"
 	"strings"
 	"time"
@@ -38,6 +39,11 @@ type Options struct {
 	// FrameBytesMax limits requests; it should be the servers' jute.maxbuffer.
 	// 0 is ZooKeeper's default of 1 MiB less one byte.
 	FrameBytesMax int
+	// ReplyBytesMax is the longest answer the client takes. A server with the
+	// extension is told, and answers ErrReplyTooLarge above it; with another the
+	// connection is lost. 0 is 64 MiB; with a limit of its own a connection takes
+	// one round trip more to begin with.
+	ReplyBytesMax int
 	// WatchEventsMax is how many undelivered events a Watch keeps; 0 is 1024.
 	WatchEventsMax int
 }
@@ -105,6 +111,12 @@ func (o Options) complete() (Options, error) {
 	}
 	if o.FrameBytesMax <= 0 {
 		o.FrameBytesMax = wire.FrameBytesMax
+	}
+	if o.ReplyBytesMax <= 0 {
+		o.ReplyBytesMax = replyBytesMax
+	}
+	if o.ReplyBytesMax < wire.ReplyLimitMin || o.ReplyBytesMax > math.MaxInt32 {
+		return o, fmt.Errorf("%w: answers of at most %d bytes, give %d to %d", ErrOptions, o.ReplyBytesMax, wire.ReplyLimitMin, math.MaxInt32)
 	}
 	if o.WatchEventsMax <= 0 {
 		o.WatchEventsMax = 1024

@@ -17,9 +17,10 @@ type request struct {
 	xid   int32
 	frame []byte // length, header and body; the header's xid is set when it is sent
 	phase phase
-	watch *watchIntent    // registered by the reader, before it reads the next frame
-	then  func(err error) // called by the reader with Client.mu held
-	done  chan struct{}   // gets one token
+	watch *watchIntent                 // registered by the reader, before it reads the next frame
+	needs wire.Extensions              // sent only to a server that has them
+	then  func(body []byte, err error) // called by the reader with Client.mu held
+	done  chan struct{}                // gets one token
 	body  []byte
 	err   error
 }
@@ -123,7 +124,7 @@ func (c *Client) abandon(req *request) bool {
 // finish hands the answer to whoever waits. The caller holds c.mu.
 func (c *Client) finish(req *request, body []byte, err error) {
 	if req.then != nil {
-		req.then(err)
+		req.then(body, err)
 	}
 	abandoned := req.phase == phaseAbandoned
 	if req.watch != nil && !abandoned && c.final == nil {
@@ -157,31 +158,51 @@ func (c *Client) take(dst []byte, from *[]*request) []byte {
 	n := 0
 	for ; n < len(*from) && len(dst) < batchBytes; n++ {
 		req := (*from)[n]
-		switch req.op {
-		case wire.OpAuth:
-			req.xid = wire.XidAuth
-			c.authSent.push(req)
-		case wire.OpSetWatches, wire.OpSetWatches2:
-			req.xid = wire.XidSetWatches
-			c.sent.push(req)
-		default:
-			if c.xid == math.MaxInt32 {
-				c.xid = 0
+		if req.phase == phaseQueued && !aboutTheSession(req.op) {
+			dst = c.askExtensions(dst)
+			if !c.extensionsKnown && (req.needs != 0 || c.limited) {
+				break // the answer wakes the writer
 			}
-			c.xid++
-			req.xid = c.xid
-			c.sent.push(req)
+			if !c.extensions.Has(req.needs) {
+				c.finish(req, nil, ErrUnsupported)
+				continue
+			}
 		}
-		if req.phase == phaseQueued {
-			req.phase = phaseSent
-		}
-		binary.BigEndian.PutUint32(req.frame[wire.FrameHeaderBytes:], uint32(req.xid))
-		dst = append(dst, req.frame...)
+		dst = c.send(dst, req)
 	}
 	rest := copy(*from, (*from)[n:])
 	clear((*from)[rest:])
 	*from = (*from)[:rest]
 	return dst
+}
+
+// aboutTheSession reports whether a server takes op before it knows who asks.
+func aboutTheSession(op wire.OpCode) bool {
+	return op == wire.OpAuth || op == wire.OpSASL || op == wire.OpCloseSession
+}
+
+// send records req as sent and appends its frame.
+func (c *Client) send(dst []byte, req *request) []byte {
+	switch req.op {
+	case wire.OpAuth:
+		req.xid = wire.XidAuth
+		c.authSent.push(req)
+	case wire.OpSetWatches, wire.OpSetWatches2:
+		req.xid = wire.XidSetWatches
+		c.sent.push(req)
+	default:
+		if c.xid == math.MaxInt32 {
+			c.xid = 0
+		}
+		c.xid++
+		req.xid = c.xid
+		c.sent.push(req)
+	}
+	if req.phase == phaseQueued {
+		req.phase = phaseSent
+	}
+	binary.BigEndian.PutUint32(req.frame[wire.FrameHeaderBytes:], uint32(req.xid))
+	return append(dst, req.frame...)
 }
 
 // fifo is a queue of requests that reuses its memory.

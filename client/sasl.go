@@ -72,7 +72,7 @@ func (c *Client) logInAgain(conn *connection) error {
 		xid := int32(0)
 		err := logins[i].login(func(token []byte) ([]byte, error) {
 			xid++
-			return saslRequest(conn, xid, token)
+			return c.saslRequest(conn, xid, token)
 		})
 		if err == nil {
 			continue
@@ -89,13 +89,13 @@ func (c *Client) logInAgain(conn *connection) error {
 
 // saslRequest is one request and its answer on a connection that has no reader
 // yet.
-func saslRequest(conn *connection, xid int32, token []byte) ([]byte, error) {
+func (c *Client) saslRequest(conn *connection, xid int32, token []byte) ([]byte, error) {
 	frame := wire.RequestHeader{Xid: xid, Op: wire.OpSASL}.Append(wire.BeginFrame(nil))
 	frame = wire.EndFrame((&wire.SASLToken{Token: token}).Append(frame), 0)
 	if _, err := conn.nc.Write(frame); err != nil {
 		return nil, err
 	}
-	body, err := readFrame(conn.in)
+	body, err := readFrame(conn.in, c.opt.ReplyBytesMax)
 	if err != nil {
 		return nil, err
 	}

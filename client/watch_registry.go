@@ -242,7 +242,7 @@ func (c *Client) primer() []*request {
 	var prime []*request
 	for _, a := range c.auths {
 		req := c.newAuthRequest(a)
-		req.then = func(err error) {
+		req.then = func(_ []byte, err error) {
 			if errors.Is(err, ErrAuthFailed) && c.final == nil {
 				c.final = ErrAuthFailed
 			}
@@ -263,7 +263,7 @@ func (c *Client) primer() []*request {
 			req.frame = batches[i].Append(req.frame)
 		}
 		if last := i == len(batches)-1; last && lasting {
-			req.then = func(err error) {
+			req.then = func(_ []byte, err error) {
 				if err == nil {
 					c.watches.resync()
 				}

@@ -34,6 +34,10 @@ type CreateOptions struct {
 	Mode CreateMode
 	ACL  []ACL // nil is OpenACL
 	TTL  time.Duration
+	// Parents makes what is missing above the node, too, in the same
+	// transaction: persistent nodes without data, with the same ACL. A server
+	// without the extension cannot: ErrUnsupported.
+	Parents bool
 }
 
 // record returns the operation and the record of a create. Plain ones are
@@ -54,6 +58,8 @@ func (o CreateOptions) record(path string, data []byte) (wire.OpCode, wire.Creat
 	switch {
 	case !o.Mode.Valid(), o.Mode.TTL() != (o.TTL != 0), o.Mode.TTL() && (rec.TTLMs < 1 || rec.TTLMs > wire.TTLMsMax):
 		return 0, rec, ErrBadArguments
+	case o.Parents:
+		return wire.OpCreateParents, rec, nil
 	case o.Mode.TTL():
 		return wire.OpCreateTTL, rec, nil
 	case o.Mode == ModeContainer:
@@ -63,7 +69,7 @@ func (o CreateOptions) record(path string, data []byte) (wire.OpCode, wire.Creat
 }
 
 // Create makes a znode and returns its path, which has a number appended in
-// the sequential modes. The parent must exist.
+// the sequential modes. The parent must exist, unless CreateOptions.Parents.
 func (c *Client) Create(ctx context.Context, path string, data []byte, o CreateOptions) (string, error) {
 	created, _, err := c.Create2(ctx, path, data, o)
 	return created, err
@@ -77,16 +83,20 @@ func (c *Client) Create2(ctx context.Context, path string, data []byte, o Create
 	}
 	rec.Path = []byte(c.chrooted(path))
 	req := c.newRequest(op)
-	if op == wire.OpCreateTTL {
-		req.frame = rec.AppendTTL(req.frame)
-	} else {
-		req.frame = rec.Append(req.frame)
-	}
+	req.needs = wire.ExtensionsOf(op)
+	req.frame = appendCreate(req.frame, op, &rec)
 	var res wire.CreateResponse
 	if err = c.call(ctx, req, res.DecodeStat); err != nil {
 		return "", Stat{}, &OpError{"create", path, err}
 	}
 	return c.stripped(string(res.Path)), res.Stat, nil
+}
+
+func appendCreate(dst []byte, op wire.OpCode, rec *wire.CreateRequest) []byte {
+	if op == wire.OpCreateTTL || op == wire.OpCreateParents {
+		return rec.AppendTTL(dst)
+	}
+	return rec.Append(dst)
 }
 
 // call sends req and decodes the answer.

@@ -24,6 +24,7 @@ type Config struct {
 	MaxClientConnections int // of one address; 0 for no limit
 	MaxConnections       int // of all clients; 0 for no limit
 	FrameBytesMax        int
+	ReplyBytesMax        int
 	// GlobalOutstandingLimit is how many writes may be under way before clients
 	// are held back.
 	GlobalOutstandingLimit   int

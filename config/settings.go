@@ -47,6 +47,7 @@ func (c *Config) serverSettings() []setting {
 		{key: "max_client_connections", place: &c.MaxClientConnections, least: 0, most: 1 << 24},
 		{key: "max_connections", place: &c.MaxConnections, least: 0, most: 1 << 24},
 		{key: "frame_bytes_max", place: &c.FrameBytesMax, least: 1024, most: 15 << 20},
+		{key: "reply_bytes_max", place: &c.ReplyBytesMax, least: 0, most: 1 << 30},
 		{key: "global_outstanding_limit", place: &c.GlobalOutstandingLimit, least: 1, most: 1 << 24},
 		{key: "max_requests_per_connection", place: &c.MaxRequestsPerConnection, least: 1, most: 1 << 15},
 

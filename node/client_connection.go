@@ -55,6 +55,7 @@ type clientConn struct {
 	throttled bool // the reader waits for output to drain
 	connected bool // the session is established
 	reading   bool // the reader is in a batch and will flush itself
+	largeSaid bool // that a reply was too large
 
 	hasReadOnly bool      // the client asked with the read-only byte
 	work        batchWork // the reader\'s own

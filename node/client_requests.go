@@ -170,6 +170,8 @@ func (c *clientConn) connectionRequest(w *batchWork, xid int32, op wire.OpCode, 
 		var token []byte
 		token, r.code, answered = c.login(body)
 		r.body = (&wire.SASLToken{Token: token}).Append(nil)
+	case wire.OpSetReplyLimit:
+		r.body = body
 	default: // whoAmI is answered in turn
 	}
 	if !answered {
@@ -274,6 +276,7 @@ func (c *clientConn) complete(sequence uint64, z zxid.Zxid, res *tree.Result) {
 	c.out = wire.ReplyHeader{Xid: r.xid, Zxid: int64(z), Err: code}.Append(wire.BeginFrame(c.out))
 	if code == wire.OK {
 		c.out = res.AppendReply(c.out, r.op)
+		c.limitWriteReply(&r, start)
 	}
 	c.out = wire.EndFrame(c.out, start)
 	c.answered(&r, z)
@@ -355,47 +358,6 @@ func (c *clientConn) execute(r *request) {
 	if finalAnswer(r.code) || header.Zxid == -1 {
 		c.closeWhenWritten()
 	}
-}
-
-// appendBody appends what follows the header of a reply, or changes the header
-// to an error.
-func (c *clientConn) appendBody(r *request, start int) {
-	switch r.op {
-	case wire.OpPing, wire.OpAuth:
-	case wire.OpSync:
-		c.appendSync(r, start)
-	case wire.OpWhoAmI:
-		c.out = appendWhoAmI(c.out, c.idList)
-	default:
-		state := c.n.replica.State()
-		out, res := state.Tree.Read(r.op, r.body, &c.reader, c.out)
-		c.out = out
-		if res.Err != wire.OK {
-			c.failReply(start, res.Err)
-		}
-		if res.Watch != tree.WatchNone {
-			c.n.watchLock.Lock()
-			state.Watches.Add(tree.WatcherID(c.id), res.Watch, res.Path)
-			c.n.watchLock.Unlock()
-		}
-	}
-}
-
-// failReply makes the reply that began at start one with an error.
-func (c *clientConn) failReply(start int, code wire.ErrorCode) {
-	c.out = c.out[:start+wire.FrameHeaderBytes+wire.ReplyHeaderBytes]
-	binary.BigEndian.PutUint32(c.out[start+16:], uint32(code))
-}
-
-// appendSync echoes the path, whatever it is.
-func (c *clientConn) appendSync(r *request, start int) {
-	var p wire.PathRequest
-	body := wire.NewReader(r.body)
-	if p.Decode(&body); !body.OK() {
-		c.failReply(start, body.Code())
-		return
-	}
-	c.out = p.Append(c.out)
 }
 
 // checkReconfig refuses what is no reconfig, and where it is switched off. The

@@ -13,6 +13,7 @@ type counters struct {
 	sent         atomic.Uint64
 	rejected     atomic.Uint64
 	authFailed   atomic.Uint64
+	replyRefused atomic.Uint64 // longer than the client takes
 	elections    atomic.Uint64
 	diffs        atomic.Uint64
 	snaps        atomic.Uint64

@@ -59,6 +59,7 @@ type Options struct {
 	MaxSessionMs      int32
 	HandshakeTimeout  time.Duration
 	FrameBytesMax     int
+	ReplyBytesMax     int // of reads of clients that name no limit of their own; 0 for none
 	ClientsPerHost    int // 0 for no limit
 	ClientsMax        int // 0 for no limit
 	OutstandingMax    int // writes under way before clients are held back

@@ -236,7 +236,9 @@ func lastOpName(op wire.OpCode, received uint64) string {
 		wire.OpReconfig: "RECO", wire.OpSetACL: "SETA", wire.OpCloseSession: "CLOS", wire.OpSync: "SYNC", wire.OpExists: "EXIS",
 		wire.OpGetData: "GETD", wire.OpSetWatches: "SETW", wire.OpSetWatches2: "STW2", wire.OpAddWatch: "ADDW", wire.OpGetACL: "GETA",
 		wire.OpGetChildren: "GETC", wire.OpGetChildren2: "GETC", wire.OpGetAllChildrenNumber: "GETACN", wire.OpCheckWatches: "CHKW",
-		wire.OpRemoveWatches: "REMW", wire.OpWhoAmI: "HOMI", wire.OpGetEphemerals: "GETE"}
+		wire.OpRemoveWatches: "REMW", wire.OpWhoAmI: "HOMI", wire.OpGetEphemerals: "GETE",
+		wire.OpLinearizable: "LINR", wire.OpListPage: "LSTP", wire.OpDeleteRecursive: "DELR", wire.OpCreateParents: "CREP",
+		wire.OpSetReplyLimit: "RPLM"}
 	if name := names[op]; name != "" && received > 0 {
 		return name
 	}
@@ -270,6 +272,7 @@ func (n *Node) wordMonitor() string {
 	put("max_file_descriptor_count", maxFiles())
 	put("connection_rejected", n.counters.rejected.Load())
 	put("auth_failed_count", n.counters.authFailed.Load())
+	put("large_replies_refused", n.counters.replyRefused.Load())
 	put("looking_count", n.counters.elections.Load())
 	put("diff_count", n.counters.diffs.Load())
 	put("snap_count", n.counters.snaps.Load())

@@ -1,9 +1,6 @@
 package tree
 
 import (
-	"bytes"
-	"strconv"
-
 	"github.com/zabkeeper/zabkeeper/wire"
 	"github.com/zabkeeper/zabkeeper/zab/zxid"
 )
@@ -18,6 +15,10 @@ type change struct {
 	origin   zxid.ServerID
 	undoable bool // inside a multi: note how to take each step back
 	watched  bool // somebody watches: collect events
+
+	// What extensions in this transaction have done so far, which bounds it.
+	parentPathBytes int
+	deleted         int
 }
 
 // Apply carries out the transaction of record z and fills res, which the caller
@@ -79,6 +80,20 @@ func (t *Tree) apply(c *change, txn *Transaction, res *Result) wire.ErrorCode {
 		return t.setData(c, &req, &res.OpResult)
 	case OpSetACL:
 		return t.setACL(c, &r, &res.OpResult)
+	case OpDeleteRecursive:
+		var req wire.DeleteRecursiveRequest
+		req.Decode(&r)
+		if !r.OK() {
+			return wire.ErrMarshalling
+		}
+		return t.deleteRecursive(c, &req, &res.OpResult)
+	case OpCreateParents:
+		var req wire.CreateRequest
+		decodeCreate(&r, wire.OpCreateParents, &req)
+		if !r.OK() {
+			return wire.ErrMarshalling
+		}
+		return t.createParents(c, &req, &res.OpResult)
 	case OpMulti:
 		return t.multi(c, txn.Body, res)
 	case OpReap:
@@ -101,72 +116,28 @@ func (t *Tree) create(c *change, op wire.OpCode, req *wire.CreateRequest, res *O
 	if code != wire.OK {
 		return code
 	}
-	parent := t.parentOf(req.Path, bytes.LastIndexByte(req.Path, '/'))
+	parent := t.parentOf(req.Path, lastSlash(req.Path))
 	if parent == nil {
 		return wire.ErrNoNode
 	}
 	if !t.acls.byID[parent.acl].allows(wire.PermCreate, c.ids, c.settings) {
 		return wire.ErrNoAuth
 	}
-	path := req.Path
-	if req.Flags.Sequential() {
-		path = appendSequence(append(t.pathScratch[:0], path...), parent.created)
-		t.pathScratch = path[:0]
+	n, code := t.place(c, parent, &newNode{
+		path: req.Path, data: req.Data, rawACL: rawACL, flags: req.Flags, kind: createKind(op, req.Flags), ttlMs: req.TTLMs,
+	})
+	if code != wire.OK {
+		return code
 	}
-	kind := createKind(op, req.Flags)
-	switch {
-	case wire.CheckPath(path) != wire.OK:
-		return wire.ErrBadArguments
-	case t.nodes[string(path)] != nil:
-		return wire.ErrNodeExists
-	case parent.kind == kindEphemeral:
-		return wire.ErrNoChildrenForEphemerals
-	case kind == kindEphemeral && c.session == 0:
-		return wire.ErrSessionExpired
-	}
-	n := &znode{
-		path: string(path), czxid: c.zxid, mzxid: c.zxid, pzxid: c.zxid,
-		ctime: c.timeMs, mtime: c.timeMs, kind: kind,
-	}
-	if c.settings&SettingEnforceQuota != 0 && t.exceedsQuota(n.path, 1, int64(len(req.Data))) {
-		return wire.ErrQuotaExceeded
-	}
-	switch kind {
-	case kindEphemeral:
-		n.owner = c.session
-	case kindTTL:
-		n.owner = uint64(req.TTLMs)
-	default: // nobody's
-	}
-	n.data = copyData(req.Data)
-	n.acl = t.acls.use(rawACL).id
-	c.note(t, undo{kind: undoCreate, node: n, created: parent.created, pzxid: parent.pzxid})
-	t.open(parent)
-	parent.created++
-	parent.pzxid = c.zxid
-	t.seal(parent)
-	t.attach(n)
-	t.addEvents(c, wire.EventNodeCreated, n)
 	res.Path, res.Stat = n.path, n.stat()
 	return wire.OK
-}
-
-// appendSequence appends a parent's create counter, at least ten digits wide. It
-// is a 64-bit number: behind 2147483647 names get longer and are never reused.
-func appendSequence(dst []byte, counter int64) []byte {
-	var digits [20]byte
-	text := strconv.AppendInt(digits[:0], counter, 10)
-	for i := len(text); i < 10; i++ {
-		dst = append(dst, '0')
-	}
-	return append(dst, text...)
 }
 
 func (t *Tree) delete(c *change, req *wire.PathVersionRequest) wire.ErrorCode {
 	if code := checkDeletePath(req.Path); code != wire.OK {
 		return code
 	}
-	parent := t.parentOf(req.Path, bytes.LastIndexByte(req.Path, '/'))
+	parent := t.parentOf(req.Path, lastSlash(req.Path))
 	if parent == nil {
 		return wire.ErrNoNode
 	}
@@ -276,6 +247,30 @@ func (t *Tree) check(c *change, req *wire.PathVersionRequest) wire.ErrorCode {
 		return wire.ErrBadVersion
 	}
 	return code
+}
+
+// checkNotExists asks for no permission: it tells no more than exists does.
+func (t *Tree) checkNotExists(path []byte) wire.ErrorCode {
+	if code := wire.CheckPath(path); code != wire.OK {
+		return code
+	}
+	if t.node(path) != nil {
+		return wire.ErrNodeExists
+	}
+	return wire.OK
+}
+
+func (t *Tree) checkCzxid(c *change, req *wire.CheckCzxidRequest) wire.ErrorCode {
+	n, code := t.writable(c, req.Path, wire.PermRead)
+	switch {
+	case code != wire.OK:
+		return code
+	case int64(n.czxid) != req.Czxid:
+		return wire.ErrNodeReplaced
+	case req.Version != -1 && req.Version != n.version:
+		return wire.ErrBadVersion
+	}
+	return wire.OK
 }
 
 // reap deletes a container or TTL node that is still idle; a container that was

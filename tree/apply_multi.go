@@ -97,12 +97,17 @@ func (t *Tree) multi(c *change, body []byte, res *Result) wire.ErrorCode {
 	return wire.OK
 }
 
-func (t *Tree) rollBack(res *Result) {
+// takeAllBack undoes a transaction that failed half way.
+func (t *Tree) takeAllBack() {
 	for i := len(t.undos) - 1; i >= 0; i-- {
 		t.takeBack(&t.undos[i])
 	}
 	t.dropDirtyQuotas()
 	t.events = emptied(t.events)
+}
+
+func (t *Tree) rollBack(res *Result) {
+	t.takeAllBack()
 	res.MultiFailed = true
 	for i := range res.Multi {
 		res.Multi[i] = OpResult{Type: wire.OpError, Err: res.Multi[i].Err}
@@ -118,6 +123,14 @@ func (t *Tree) applySub(c *change, req *subRequest, r *OpResult) wire.ErrorCode 
 		return t.setData(c, &req.set, r)
 	case wire.OpCheck:
 		return t.check(c, &req.pathVersion)
+	case wire.OpDeleteRecursive:
+		return t.deleteRecursive(c, &req.deleteRecursive, r)
+	case wire.OpCreateParents:
+		return t.createParents(c, &req.create, r)
+	case wire.OpCheckNotExists:
+		return t.checkNotExists(req.pathVersion.Path)
+	case wire.OpCheckCzxid:
+		return t.checkCzxid(c, &req.checkCzxid)
 	}
 	if req.op != wire.OpCreate || req.create.Flags == wire.FlagContainer {
 		r.Type = wire.OpCreate2

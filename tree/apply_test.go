@@ -210,9 +210,11 @@ func TestSequentialNames(t *testing.T) {
 			t.Errorf("got %s, want %s", got, want)
 		}
 	}
-	f.tree.nodes["/q"].created = 12345678901
-	if got := f.mustCreate("/q/s-", "", 2); got != "/q/s-12345678901" {
-		t.Errorf("got %s, want eleven digits", got)
+	f.tree.nodes["/q"].created = 9_999_999_999
+	for _, want := range []string{"/q/s-9999999999", "/q/s-a0000000010000000000", "/q/s-a0000000010000000001"} {
+		if got := f.mustCreate("/q/s-", "", 2); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
 	}
 }
 

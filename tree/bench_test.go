@@ -47,6 +47,43 @@ func BenchmarkReadGetData(b *testing.B) {
 	}
 }
 
+// BenchmarkListPage reads pages of a hundred from the middle of few and of many
+// children: the cost must not follow their number.
+func BenchmarkListPage(b *testing.B) {
+	for _, size := range []int{1000, 1_000_000} {
+		b.Run(fmt.Sprint(size), func(b *testing.B) {
+			t, _ := benchTree(b, size)
+			req := wire.ListPageRequest{Path: []byte("/"), After: fmt.Appendf(nil, "n%07d", size/2), Limit: 100, Flags: wire.PageStats}
+			body, who, dst := req.Append(nil), &Reader{}, make([]byte, 0, 16<<10)
+			b.ReportAllocs()
+			for b.Loop() {
+				t.Read(wire.OpListPage, body, who, dst)
+			}
+		})
+	}
+}
+
+// BenchmarkDeleteRecursive is how long the largest one keeps a server busy.
+func BenchmarkDeleteRecursive(b *testing.B) {
+	res := &Result{}
+	for b.Loop() {
+		b.StopTimer()
+		t := New()
+		txn := Transaction{Op: OpCreate, TimeMs: 1, Body: createBody("/top", "", 0, openACL)}
+		t.Apply(1, &txn, nil, nil, res)
+		for i := range wire.DeleteLimitMax - 1 {
+			txn.Body = createBody(fmt.Sprintf("/top/n%07d", i), "x", 0, openACL)
+			t.Apply(1, &txn, nil, nil, res)
+		}
+		txn = Transaction{Op: OpDeleteRecursive, TimeMs: 2, Body: deleteRecursiveBody("/top", -1, wire.DeleteLimitMax)}
+		b.StartTimer()
+		t.Apply(2, &txn, nil, nil, res)
+		if res.Count != wire.DeleteLimitMax {
+			b.Fatal(res.Err, res.Count)
+		}
+	}
+}
+
 func BenchmarkDecodeTransaction(b *testing.B) {
 	encoded := AppendTransaction(nil, &Transaction{
 		Op: OpSetData, TimeMs: 2, Origin: 1, Request: 99, Session: 1 << 33,

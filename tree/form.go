@@ -32,6 +32,17 @@ func CheckForm(op wire.OpCode, body []byte, ids Identities, settings Settings) w
 		return firstCode(r.Code(), wire.CheckPath(req.Path), checkACL(req.ACL, ids, settings))
 	case wire.OpMulti:
 		return checkMulti(body)
+	case wire.OpDeleteRecursive:
+		var req wire.DeleteRecursiveRequest
+		req.Decode(&r)
+		return firstCode(r.Code(), checkDeleteRecursive(&req))
+	case wire.OpCreateParents:
+		var req wire.CreateRequest
+		decodeCreate(&r, op, &req)
+		if code := firstCode(r.Code(), checkCreateParents(&req, settings)); code != wire.OK {
+			return code
+		}
+		return checkACL(req.ACL, ids, settings)
 	case wire.OpCloseSession:
 		return wire.OK
 	}
@@ -48,7 +59,7 @@ func firstCode(codes ...wire.ErrorCode) wire.ErrorCode {
 }
 
 func decodeCreate(r *wire.Reader, op wire.OpCode, req *wire.CreateRequest) {
-	if op == wire.OpCreateTTL {
+	if op == wire.OpCreateTTL || op == wire.OpCreateParents {
 		req.DecodeTTL(r)
 	} else {
 		req.Decode(r)
@@ -98,7 +109,7 @@ func checkSlash(path []byte) wire.ErrorCode {
 
 func checkDeletePath(path []byte) wire.ErrorCode {
 	switch string(path) {
-	case pathRoot, pathSystem, pathQuota, pathConfig:
+	case pathRoot, pathSystem, pathQuota, pathConfig, wire.PathExtensions:
 		return wire.ErrBadArguments
 	}
 	return checkSlash(path)
@@ -131,10 +142,12 @@ func (s *subRequest) whole(r *wire.Reader, path []byte) wire.ErrorCode {
 
 // subRequest is one operation of a multi; which field counts depends on op.
 type subRequest struct {
-	op          wire.OpCode
-	create      wire.CreateRequest
-	set         wire.SetDataRequest
-	pathVersion wire.PathVersionRequest
+	op              wire.OpCode
+	create          wire.CreateRequest
+	set             wire.SetDataRequest
+	pathVersion     wire.PathVersionRequest
+	deleteRecursive wire.DeleteRecursiveRequest
+	checkCzxid      wire.CheckCzxidRequest
 }
 
 func (s *subRequest) decode(r *wire.Reader, op wire.OpCode) wire.ErrorCode {
@@ -143,7 +156,7 @@ func (s *subRequest) decode(r *wire.Reader, op wire.OpCode) wire.ErrorCode {
 		return wire.ErrMarshalling
 	}
 	switch op {
-	case wire.OpCreate, wire.OpCreate2, wire.OpCreateContainer, wire.OpCreateTTL:
+	case wire.OpCreate, wire.OpCreate2, wire.OpCreateContainer, wire.OpCreateTTL, wire.OpCreateParents:
 		decodeCreate(r, op, &s.create)
 		if !s.create.Flags.Valid() {
 			return wire.ErrMarshalling
@@ -152,6 +165,15 @@ func (s *subRequest) decode(r *wire.Reader, op wire.OpCode) wire.ErrorCode {
 	case wire.OpSetData:
 		s.set.Decode(r)
 		return s.whole(r, s.set.Path)
+	case wire.OpDeleteRecursive:
+		s.deleteRecursive.Decode(r)
+		return s.whole(r, s.deleteRecursive.Path)
+	case wire.OpCheckCzxid:
+		s.checkCzxid.Decode(r)
+		return s.whole(r, s.checkCzxid.Path)
+	case wire.OpCheckNotExists:
+		s.pathVersion.Path = r.Buffer()
+		return s.whole(r, s.pathVersion.Path)
 	}
 	s.pathVersion.Decode(r)
 	return s.whole(r, s.pathVersion.Path)

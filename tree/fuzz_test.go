@@ -24,6 +24,10 @@ func seedTransactions() []Transaction {
 		{Op: OpDelete, Body: pathVersion("/n", -1), Identities: NewIdentities([]Identity{Super, {"ip", "::1"}})},
 		{Op: OpSetData, Body: setBody("/n", "yy", 0)},
 		{Op: OpMulti, Body: multiBody(subOp{wire.OpCreate, createBody("/b", "", 3, openACL)}, subOp{wire.OpCheck, pathVersion("/n", 5)})},
+		{Op: OpCreateParents, Body: createParentsBody("/n/p/q/r", "x", 2)},
+		{Op: OpDeleteRecursive, Body: deleteRecursiveBody("/n", -1, 5)},
+		{Op: OpMulti, Body: multiBody(subOp{wire.OpCheckNotExists, pathRecord("/m")}, subOp{wire.OpCreateParents, createParentsBody("/m/n", "", 0)},
+			subOp{wire.OpDeleteRecursive, deleteRecursiveBody("/n", 0, 0)}, subOp{wire.OpCheckCzxid, checkCzxidBody("/m", 7, -1)})},
 		{Op: OpCreateSession, Body: AppendSessionBody(nil, 5, [16]byte{}, 1)},
 		{Op: OpAttachSession, Session: 1<<32 + 1, Origin: 1, Body: AppendSessionBody(nil, 5, [16]byte{1, 2, 3}, 1)},
 		{Op: OpCloseSession, Session: 1<<32 + 1},
@@ -31,6 +35,17 @@ func seedTransactions() []Transaction {
 		{Op: OpSetConfig, Body: []byte("text")},
 		{Op: OpSetACL, Body: (&wire.SetACLRequest{Path: []byte("/n"), ACL: openACL, Version: -1}).Append(nil), Settings: SettingSASL},
 	}
+}
+
+// clientOp is the client's operation that a transaction carries out.
+func clientOp(op Op) wire.OpCode {
+	switch op {
+	case OpDeleteRecursive:
+		return wire.OpDeleteRecursive
+	case OpCreateParents:
+		return wire.OpCreateParents
+	}
+	return wire.OpCode(op)
 }
 
 // FuzzApply decodes any bytes as a transaction and applies it to a small tree: no
@@ -60,11 +75,11 @@ func FuzzApply(f *testing.F) {
 		if fx.res.Failed() && fx.tree.Digest() != before {
 			t.Fatalf("%+v failed and changed the tree", txn)
 		}
-		fx.res.AppendReply(nil, wire.OpCode(txn.Op))
+		fx.res.AppendReply(nil, clientOp(txn.Op))
 		if got, want := fx.tree.Digest(), fullDigest(fx.tree); got != want {
 			t.Fatalf("incremental digest %x, full %x", got, want)
 		}
-		if op := wire.OpCode(txn.Op); txn.Session == 0 && op.Class() == wire.ClassWrite {
+		if op := clientOp(txn.Op); txn.Session == 0 && op.Class() == wire.ClassWrite {
 			form := CheckForm(op, txn.Body, txn.Identities, txn.Settings)
 			if form != wire.OK && form != fx.res.Err {
 				t.Fatalf("%+v: form %v, apply %v", txn, form, fx.res.Err)
@@ -84,12 +99,13 @@ func FuzzApply(f *testing.F) {
 func FuzzRead(f *testing.F) {
 	f.Add(watchRecord("/n"))
 	f.Add(multiBody(subOp{wire.OpGetData, watchRecord("/n")}))
+	f.Add((&wire.ListPageRequest{Path: []byte("/"), Prefix: []byte("z"), Flags: wire.PageStats}).Append(nil))
 	f.Add((&wire.SetWatches{Data: wire.NewStrings("/n", "/x"), Recursive: wire.NewStrings("/")}).AppendPersistent(nil))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		fx := newFixture(t)
 		fx.mustCreate("/n", "x", 0)
 		before := fx.tree.Digest()
-		for op := wire.OpCode(0); op < 110; op++ {
+		for op := wire.OpCode(0); op < 2010; op++ {
 			switch op.Class() {
 			case wire.ClassRead:
 				fx.tree.Read(op, b, fx.reader(), nil)
@@ -173,6 +189,14 @@ func TestTransactionCodec(t *testing.T) {
 			t.Errorf("cut at %d: got %v", cut, err)
 		}
 	}
+	for version, ok := range map[byte]bool{0: false, 1: true, 2: true, 3: false} { // logs of version 1 are read
+		b[offsetVersion] = version
+		var got Transaction
+		if err := DecodeTransaction(b, &got); (err == nil) != ok {
+			t.Errorf("version %d: got %v", version, err)
+		}
+	}
+	b[offsetVersion] = transactionVersion
 	StampTransaction(b, SettingSkipACL, 12345)
 	var got Transaction
 	if err := DecodeTransaction(b, &got); err != nil || got.Settings != SettingSkipACL || got.TimeMs != 12345 ||

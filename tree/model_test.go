@@ -164,6 +164,8 @@ type step struct {
 	data    string
 	flags   wire.CreateFlags
 	version int32
+	limit   int32
+	czxid   int64
 }
 
 func (s step) body() []byte {
@@ -172,6 +174,14 @@ func (s step) body() []byte {
 		return createBody(s.path, s.data, s.flags, openACL)
 	case wire.OpSetData:
 		return setBody(s.path, s.data, s.version)
+	case wire.OpCreateParents:
+		return createParentsBody(s.path, s.data, s.flags)
+	case wire.OpDeleteRecursive:
+		return deleteRecursiveBody(s.path, s.version, s.limit)
+	case wire.OpCheckNotExists:
+		return pathRecord(s.path)
+	case wire.OpCheckCzxid:
+		return checkCzxidBody(s.path, s.czxid, s.version)
 	}
 	return pathVersion(s.path, s.version)
 }
@@ -184,6 +194,14 @@ func (m *model) step(z int64, s step, session uint64) (string, wire.ErrorCode) {
 		return "", m.delete(z, s.path, s.version)
 	case wire.OpSetData:
 		return "", m.set(z, s.path, s.data, s.version)
+	case wire.OpCreateParents:
+		return m.createParents(z, s.path, s.data, s.flags, session)
+	case wire.OpDeleteRecursive:
+		return "", m.deleteRecursive(z, s.path, s.version, int(s.limit))
+	case wire.OpCheckNotExists:
+		return "", m.checkNotExists(s.path)
+	case wire.OpCheckCzxid:
+		return "", m.checkCzxid(s.path, s.czxid, s.version)
 	}
 	return "", m.check(s.path, s.version)
 }
@@ -201,9 +219,10 @@ var drawPath = rapid.Custom(func(t *rapid.T) string {
 })
 
 func drawStep(t *rapid.T, check bool) step {
-	ops := []wire.OpCode{wire.OpCreate, wire.OpCreate, wire.OpCreate2, wire.OpDelete, wire.OpSetData, wire.OpSetData}
+	ops := []wire.OpCode{wire.OpCreate, wire.OpCreate, wire.OpCreate2, wire.OpDelete, wire.OpSetData, wire.OpSetData,
+		wire.OpCreateParents, wire.OpCreateParents, wire.OpDeleteRecursive}
 	if check {
-		ops = append(ops, wire.OpCheck)
+		ops = append(ops, wire.OpCheck, wire.OpCheckNotExists, wire.OpCheckCzxid)
 	}
 	return step{
 		op:      rapid.SampledFrom(ops).Draw(t, "op"),
@@ -211,6 +230,8 @@ func drawStep(t *rapid.T, check bool) step {
 		data:    rapid.SampledFrom([]string{"", "x", "yy", "zz", "longer data"}).Draw(t, "data"),
 		flags:   wire.CreateFlags(rapid.IntRange(0, 3).Draw(t, "flags")),
 		version: rapid.Int32Range(-1, 2).Draw(t, "version"),
+		limit:   rapid.Int32Range(-1, 4).Draw(t, "limit"),
+		czxid:   1<<32 + rapid.Int64Range(0, 20).Draw(t, "czxid"),
 	}
 }
 
@@ -378,6 +399,7 @@ func TestTreeBehavesLikeItsModelAndItsImages(t *testing.T) {
 			"single":       w.single,
 			"single2":      w.single,
 			"multi":        w.multi,
+			"page":         w.page,
 			"openSession":  w.openSession,
 			"closeSession": w.closeSession,
 			"nextPiece":    w.nextPiece,

@@ -8,11 +8,13 @@ import (
 )
 
 // Reader is who reads: the connection's session, identities and the settings of
-// the server.
+// the server. ReplyBytesMax is the longest reply the client takes, 0 when it did
+// not say.
 type Reader struct {
-	Session    uint64
-	Identities Identities
-	Settings   Settings
+	Session       uint64
+	Identities    Identities
+	Settings      Settings
+	ReplyBytesMax int
 }
 
 // ReadResult tells what a read answers in the reply's header, and which watch the
@@ -50,6 +52,13 @@ func (t *Tree) Read(op wire.OpCode, body []byte, who *Reader, dst []byte) ([]byt
 		default:
 			dst, code = t.appendDescendants(req.Path, who, dst)
 		}
+		return dst, ReadResult{Err: code}
+	case wire.OpListPage:
+		var req wire.ListPageRequest
+		if req.Decode(&r); !r.OK() {
+			return dst, ReadResult{Err: wire.ErrMarshalling}
+		}
+		dst, code := t.appendPage(&req, who, dst)
 		return dst, ReadResult{Err: code}
 	case wire.OpMultiRead:
 		dst, code := t.appendMultiRead(body, who, dst)
@@ -91,11 +100,11 @@ func (t *Tree) readWatched(op wire.OpCode, req *wire.PathWatchRequest, who *Read
 
 // readable finds a node the reader may read.
 func (t *Tree) readable(path []byte, who *Reader) (*znode, wire.ErrorCode) {
-	n := t.nodes[string(path)]
+	n := t.node(path)
 	if n == nil {
 		return nil, wire.ErrNoNode
 	}
-	if !t.acls.byID[n.acl].allows(wire.PermRead, who.Identities, who.Settings) {
+	if n != extensionsNode && !t.acls.byID[n.acl].allows(wire.PermRead, who.Identities, who.Settings) {
 		return nil, wire.ErrNoAuth
 	}
 	return n, wire.OK
@@ -111,9 +120,12 @@ func appendChildren(dst []byte, n *znode) []byte {
 }
 
 func (t *Tree) appendGetACL(path []byte, who *Reader, dst []byte) ([]byte, wire.ErrorCode) {
-	n := t.nodes[string(path)]
-	if n == nil {
+	n := t.node(path)
+	switch n {
+	case nil:
 		return dst, wire.ErrNoNode
+	case extensionsNode:
+		return appendExtensionsACL(dst), wire.OK
 	}
 	a := t.acls.byID[n.acl]
 	switch {

@@ -6,10 +6,11 @@ import (
 
 // OpResult is the outcome of one operation.
 type OpResult struct {
-	Type wire.OpCode // in a multi: the type of its result
-	Err  wire.ErrorCode
-	Path string    // of create, setData, setACL
-	Stat wire.Stat // likewise
+	Type  wire.OpCode // in a multi: the type of its result
+	Err   wire.ErrorCode
+	Path  string    // of create, setData, setACL
+	Stat  wire.Stat // likewise
+	Count int32     // nodes deleted by deleteRecursive, parents made by createParents
 }
 
 // Result is the outcome of a transaction. A caller keeps one and hands it to
@@ -58,6 +59,16 @@ func (r *Result) AppendReply(dst []byte, op wire.OpCode) []byte {
 		}
 		return wire.AppendMultiEnd(dst)
 	}
+	return r.appendExtension(dst, op)
+}
+
+func (r *OpResult) appendExtension(dst []byte, op wire.OpCode) []byte {
+	switch op {
+	case wire.OpDeleteRecursive:
+		return wire.AppendInt(dst, r.Count)
+	case wire.OpCreateParents:
+		return wire.AppendInt(r.Stat.Append(wire.AppendString(dst, r.Path)), r.Count)
+	}
 	return dst
 }
 
@@ -74,5 +85,5 @@ func (r *OpResult) appendMulti(dst []byte) []byte {
 	case wire.OpSetData:
 		return r.Stat.Append(dst)
 	}
-	return dst
+	return r.appendExtension(dst, r.Type)
 }

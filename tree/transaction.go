@@ -5,7 +5,8 @@ import (
 	"github.com/zabkeeper/zabkeeper/zab/zxid"
 )
 
-// Op says what a transaction does. Client operations keep ZooKeeper's numbers.
+// Op says what a transaction does. Client operations keep ZooKeeper's numbers,
+// those that ZooKeeper does not have got free ones.
 type Op uint8
 
 // The operations of transactions.
@@ -20,6 +21,8 @@ const (
 	OpCreateContainer Op = 19
 	OpReap            Op = 20 // a leader's delete of an idle container or TTL node; body {path}
 	OpCreateTTL       Op = 21
+	OpDeleteRecursive Op = 30
+	OpCreateParents   Op = 31
 	OpCreateSession   Op = 100 // the new session's id is the zxid; body AppendSessionBody
 	OpAttachSession   Op = 101 // moves Session to Origin; body AppendSessionBody
 	OpCloseSession    Op = 102 // no body
@@ -33,6 +36,10 @@ func OpFor(op wire.OpCode) (Op, bool) {
 	case wire.OpCreate, wire.OpDelete, wire.OpSetData, wire.OpSetACL, wire.OpMulti,
 		wire.OpCreate2, wire.OpCreateContainer, wire.OpCreateTTL, wire.OpReconfig:
 		return Op(op), true
+	case wire.OpDeleteRecursive:
+		return OpDeleteRecursive, true
+	case wire.OpCreateParents:
+		return OpCreateParents, true
 	case wire.OpCloseSession:
 		return OpCloseSession, true
 	}
@@ -102,6 +109,10 @@ func decodeSessionBody(b []byte) (s sessionBody, ok bool) {
 // String returns the operation's name in logs and histories.
 func (op Op) String() string {
 	switch op {
+	case OpDeleteRecursive:
+		return wire.OpDeleteRecursive.String()
+	case OpCreateParents:
+		return wire.OpCreateParents.String()
 	case OpReap:
 		return "reap"
 	case OpCreateSession:

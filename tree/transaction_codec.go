@@ -13,7 +13,11 @@ var ErrTransaction = errors.New("tree: malformed transaction")
 
 // Fixed offsets, so that a leader stamps in place what an origin encoded.
 const (
-	transactionVersion = 1
+	// Version 2 added operations, alone and in a multi. The layout did not
+	// change, and logs of version 1 are read; but a server that knows no newer
+	// one refuses what it would apply differently.
+	transactionVersion    = 2
+	transactionVersionMin = 1
 
 	offsetVersion  = 0
 	offsetSettings = 1
@@ -59,8 +63,8 @@ func StampTransaction(b []byte, settings Settings, timeMs int64) {
 // DecodeTransaction reads txn in place; Identities and Body alias b.
 func DecodeTransaction(b []byte, txn *Transaction) error {
 	*txn = Transaction{}
-	if len(b) < offsetRest || b[offsetVersion] != transactionVersion {
-		return fmt.Errorf("%w: %d bytes, version %d wanted", ErrTransaction, len(b), transactionVersion)
+	if len(b) < offsetRest || b[offsetVersion] < transactionVersionMin || b[offsetVersion] > transactionVersion {
+		return fmt.Errorf("%w: %d bytes, version %d to %d wanted", ErrTransaction, len(b), transactionVersionMin, transactionVersion)
 	}
 	txn.Settings, txn.Op = Settings(b[offsetSettings]), Op(b[offsetOp])
 	txn.TimeMs = int64(binary.LittleEndian.Uint32(b[offsetTime:])) |

@@ -69,7 +69,7 @@ func (t *Tree) setWatches(w *WatchRegistry, id WatcherID, req *wire.SetWatches, 
 		sink.WatchEvent(id, ev)
 	}
 	for path := range req.Data.All {
-		switch n := t.nodes[string(path)]; {
+		switch n := t.node(path); {
 		case n == nil:
 			tell(wire.EventNodeDeleted, path, nil)
 		case int64(n.mzxid) > req.RelativeZxid:
@@ -79,14 +79,14 @@ func (t *Tree) setWatches(w *WatchRegistry, id WatcherID, req *wire.SetWatches, 
 		}
 	}
 	for path := range req.Exist.All {
-		if n := t.nodes[string(path)]; n != nil {
+		if n := t.node(path); n != nil {
 			tell(wire.EventNodeCreated, path, n)
 		} else {
 			w.Add(id, WatchData, path)
 		}
 	}
 	for path := range req.Child.All {
-		switch n := t.nodes[string(path)]; {
+		switch n := t.node(path); {
 		case n == nil:
 			tell(wire.EventNodeDeleted, path, nil)
 		case int64(n.pzxid) > req.RelativeZxid:

@@ -64,6 +64,8 @@ var errorNames = map[ErrorCode]string{
 	ErrSessionClosedRequireSASLAuth: "SESSIONCLOSEDREQUIRESASLAUTH",
 	ErrQuotaExceeded:                "QUOTAEXCEEDED", ErrThrottledOp: "THROTTLEDOP",
 	ErrSessionPassword: "SESSIONPASSWORD",
+	ErrReplyTooLarge:   "REPLYTOOLARGE", ErrLimitExceeded: "LIMITEXCEEDED",
+	ErrNodeReplaced: "NODEREPLACED", ErrDoneReplyTooLarge: "DONEREPLYTOOLARGE",
 }
 
 // Name returns ZooKeeper's name of the code.

@@ -43,7 +43,8 @@ func (m *MultiReader) Next() (OpCode, bool) {
 // MultiAllowed reports whether op may stand in a multi.
 func MultiAllowed(op OpCode) bool {
 	switch op {
-	case OpCreate, OpCreate2, OpCreateContainer, OpCreateTTL, OpDelete, OpSetData, OpCheck:
+	case OpCreate, OpCreate2, OpCreateContainer, OpCreateTTL, OpDelete, OpSetData, OpCheck,
+		OpDeleteRecursive, OpCreateParents, OpCheckNotExists, OpCheckCzxid:
 		return true
 	}
 	return false
@@ -79,6 +80,7 @@ type MultiResult struct {
 	Data     []byte
 	Stat     Stat
 	Children Strings
+	Count    int32 // nodes deleted by OpDeleteRecursive, parents made by OpCreateParents
 }
 
 // DecodeMultiResponse calls each for every result, in order.
@@ -114,7 +116,13 @@ func (res *MultiResult) decode(r *Reader) {
 		res.Children = r.Strings()
 	case OpError:
 		res.Err = ErrorCode(r.Int())
-	case OpDelete, OpCheck:
+	case OpDeleteRecursive:
+		res.Count = r.Int()
+	case OpCreateParents:
+		var made CreateParentsResponse
+		made.Decode(r)
+		res.Path, res.Stat, res.Count = made.Path, made.Stat, made.Parents
+	case OpDelete, OpCheck, OpCheckNotExists, OpCheckCzxid:
 	default:
 		r.Fail()
 	}

@@ -2,8 +2,8 @@ package wire
 
 import "strconv"
 
-// OpCode says what a request asks for. Numbers from 1000 up are free for
-// operations ZooKeeper does not have.
+// OpCode says what a request asks for. Numbers from 2000 up are operations that
+// ZooKeeper does not have; see extension.go.
 type OpCode int32
 
 // The operations of ZooKeeper 3.9.
@@ -140,7 +140,7 @@ func (o OpCode) extendedInfo() opInfo {
 	case OpError:
 		return opInfo{"error", ClassUnknown}
 	}
-	return opInfo{"", ClassUnknown}
+	return o.extensionInfo()
 }
 
 // Class returns the way the operation takes; ClassUnknown when a client may not

@@ -62,6 +62,13 @@ func records() [][2]record {
 		{&StringsResponse{Names: names}, &StringsResponse{}},
 		{asStringsStat{&StringsResponse{names, sampleStat}}, asStringsStat{&StringsResponse{}}},
 		{&IntResponse{4}, &IntResponse{}},
+		{&LinearizableRequest{OpGetData, []byte{}}, &LinearizableRequest{}},
+		{&ListPageRequest{path, data, []byte{}, 7, PageStats}, &ListPageRequest{}},
+		{&ListPageResponse{NewPageEntries(PageEntry{Name: path}, PageEntry{data, true, sampleStat}), true, sampleStat}, &ListPageResponse{}},
+		{&DeleteRecursiveRequest{path, -1, 4}, &DeleteRecursiveRequest{}},
+		{&CreateParentsResponse{path, sampleStat, 3}, &CreateParentsResponse{}},
+		{&CheckCzxidRequest{path, 1 << 40, -1}, &CheckCzxidRequest{}},
+		{&ReplyLimit{1024}, &ReplyLimit{}},
 		{&WhoAmIResponse{[]ID{{"ip", "::1"}, {"digest", "u"}}}, &WhoAmIResponse{}},
 		{&sampleStat, &Stat{}},
 		{&ConnectResponse{TimeoutMs: 4, SessionID: 5, HasReadOnly: true, ReadOnly: true}, &ConnectResponse{}},
@@ -74,7 +81,8 @@ func TestRecordsRoundTripAndRefuseEveryTruncation(t *testing.T) {
 		want, got := pair[0], pair[1]
 		b := want.Append([]byte{})
 		r := NewReader(append(b[:len(b):len(b)], "trailing"...))
-		if _, optionalEnd := got.(*ConnectRequest); optionalEnd {
+		switch got.(type) {
+		case *ConnectRequest, *LinearizableRequest: // they take what follows
 			r = NewReader(b)
 		}
 		got.Decode(&r)
@@ -154,13 +162,17 @@ func TestDecodeMultiResponse(t *testing.T) {
 	b := AppendString(AppendMultiResult(nil, OpCreate), "/a")
 	b = sampleStat.Append(AppendMultiResult(b, OpSetData))
 	b = AppendMultiResult(b, OpDelete)
+	b = AppendInt(AppendMultiResult(b, OpDeleteRecursive), 9)
+	b = (&CreateParentsResponse{[]byte("/p"), sampleStat, 2}).Append(AppendMultiResult(b, OpCreateParents))
+	b = AppendMultiResult(AppendMultiResult(b, OpCheckNotExists), OpCheckCzxid)
 	b = AppendMultiEnd(AppendMultiError(b, ErrNoNode))
 	var got []MultiResult
 	if err := DecodeMultiResponse(b, func(r *MultiResult) { got = append(got, *r) }); err != nil {
 		t.Fatal(err)
 	}
 	want := []MultiResult{
-		{Type: OpCreate, Path: []byte("/a")}, {Type: OpSetData, Stat: sampleStat}, {Type: OpDelete}, {Type: OpError, Err: ErrNoNode},
+		{Type: OpCreate, Path: []byte("/a")}, {Type: OpSetData, Stat: sampleStat}, {Type: OpDelete}, {Type: OpDeleteRecursive, Count: 9},
+		{Type: OpCreateParents, Path: []byte("/p"), Stat: sampleStat, Count: 2}, {Type: OpCheckNotExists}, {Type: OpCheckCzxid}, {Type: OpError, Err: ErrNoNode},
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)

@@ -24,7 +24,10 @@ func (c *conn) handle(body []byte) bool {
 		path := wire.NewReader(r.Rest())
 		seen.Path = string(path.Buffer())
 	}
-	action := decide(seen)
+	action := Answer
+	if seen.Path != wire.PathExtensions { // asked by every client of every server, and by no program
+		action = decide(seen)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if action == DropBefore {
@@ -191,7 +194,7 @@ func (c *conn) multi(r *wire.Reader) ([]byte, wire.ErrorCode) {
 	var codes []wire.ErrorCode
 	failed := false
 	for op, more := m.Next(); more; op, more = m.Next() {
-		if !wire.MultiAllowed(op) {
+		if !wire.MultiAllowed(op) || op >= wire.OpLinearizable {
 			c.s.holding, c.s.tree, c.s.held = false, before, nil
 			return nil, wire.ErrMarshalling
 		}

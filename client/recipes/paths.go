@@ -98,12 +98,21 @@ func read(ctx context.Context, c *client.Client, path string) (data []byte, stat
 	return data, stat, err
 }
 
-// sequenceDigits is how many digits the server appends, at least.
-const sequenceDigits = 10
+// A server appends ten digits. Behind 9999999999 zabkeeper appends the letter a
+// and nineteen.
+const (
+	sequenceDigits     = 10
+	sequenceLongDigits = 19
+)
 
 // sequence returns the number at the end of a sequential znode's name and the
 // name before it.
 func sequence(name string) (prefix string, number int64, ok bool) {
+	if cut := len(name) - sequenceLongDigits; cut > 0 && name[cut-1] == 'a' {
+		if number, err := strconv.ParseUint(name[cut:], 10, 63); err == nil {
+			return name[:cut-1], int64(number), true
+		}
+	}
 	if len(name) < sequenceDigits {
 		return "", 0, false
 	}

@@ -132,6 +132,7 @@ type selfDescription struct {
 	Serving   bool                  `json:"serving"`
 	Why       string                `json:"why,omitempty"` // the last decision of the election, or what ended a role
 	Version   string                `json:"version"`
+	Config    string                `json:"config,omitempty"` // version of the configuration, in hexadecimal
 	Members   []string              `json:"members,omitempty"`
 	Followers []followerDescription `json:"followers,omitempty"` // a leader's
 }
@@ -163,7 +164,7 @@ func (n *Node) describeSelf() selfDescription {
 		d.Row = fmt.Sprintf("server.%d=%s", n.opt.ID, row)
 	}
 	if cfg := core.Configuration(); cfg != nil {
-		d.Cluster = fmt.Sprintf("%x", cfg.Cluster)
+		d.Cluster, d.Config = fmt.Sprintf("%x", cfg.Cluster), fmt.Sprintf("%x", uint64(n.replica.State().ConfigZxid))
 		for _, m := range cfg.Members {
 			if m.Address != "" {
 				d.Members = append(d.Members, fmt.Sprintf("server.%d=%s", m.ID, m.Address))

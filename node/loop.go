@@ -201,7 +201,11 @@ func (n *Node) noteServing() {
 	n.serving.Store(serving)
 	if !serving {
 		n.loop.syncs = make(map[uint64]syncWaiter)
-		n.clients.closeServed()
+		if n.loop.removed {
+			n.clients.dismissServed()
+		} else {
+			n.clients.closeServed()
+		}
 	}
 }
 

@@ -144,6 +144,7 @@ type followerDescription struct {
 	UpToDate bool   `json:"up_to_date"`
 	Zxid     string `json:"zxid"`
 	InFlight int    `json:"in_flight_bytes"`
+	Row      string `json:"row,omitempty"` // of a guest
 }
 
 func (n *Node) wordSelf() string {
@@ -176,7 +177,11 @@ func (n *Node) describeSelf() selfDescription {
 	}
 	if core.IsLeader() {
 		for _, f := range core.Followers() {
-			d.Followers = append(d.Followers, followerDescription{uint32(f.Server), f.Member, f.Voter, f.UpToDate, f.Matched.String(), f.InFlight})
+			row := ""
+			if g, ok := n.guests.find(f.Server); ok && !f.Member {
+				row = g.at.Line()
+			}
+			d.Followers = append(d.Followers, followerDescription{uint32(f.Server), f.Member, f.Voter, f.UpToDate, f.Matched.String(), f.InFlight, row})
 		}
 	}
 	return d

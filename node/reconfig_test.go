@@ -44,7 +44,9 @@ func TestReconfigIsRefused(t *testing.T) {
 	c := newCluster(t, 3, reconfigurable)
 	c.awaitServing()
 	k := c.dial(client.Options{})
-	row := func(n int) string { return fmt.Sprintf("server.%d=127.0.0.1:%d:%d;%d", n, 7000+3*n, 7001+3*n, 7002+3*n) }
+	row := func(n int) string {
+		return fmt.Sprintf("server.%d=127.0.0.1:%d:%d;%d", n, 7000+3*n, 7001+3*n, 7002+3*n)
+	}
 	for name, r := range map[string]struct {
 		change client.Reconfig
 		want   error

@@ -175,7 +175,7 @@ func (t *Tree) appendDescendants(path []byte, who *Reader, dst []byte) ([]byte, 
 	if code != wire.OK {
 		return dst, code
 	}
-	count := len(t.nodes) - 1
+	count := t.nodes.len() - 1
 	if n != t.root {
 		count = 0
 		for d := nextInSubtree(n, n.path); d != nil; d = nextInSubtree(d, n.path) {
@@ -222,7 +222,7 @@ func (t *Tree) CheckReconfig(txn *Transaction, settings Settings) wire.ErrorCode
 	if code := t.checkOwner(&c); code != wire.OK {
 		return code
 	}
-	n := t.nodes[pathConfig]
+	n := t.nodes.find(pathConfig)
 	if txn.Settings&SettingOperator == 0 && (n == nil || !t.acls.byID[n.acl].allows(wire.PermWrite, txn.Identities, settings)) {
 		return wire.ErrNoAuth
 	}

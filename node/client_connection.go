@@ -34,6 +34,7 @@ type clientConn struct {
 	// Fixed before the first request of the session is decoded.
 	session   atomic.Uint64
 	timeoutMs int32
+	password  [wire.PasswordBytes]byte
 
 	mu     sync.Mutex
 	resume *sync.Cond // for the reader, when it has to wait
@@ -56,6 +57,9 @@ type clientConn struct {
 	connected bool // the session is established
 	reading   bool // the reader is in a batch and will flush itself
 
+	local       bool      // the session is this server's alone
+	readOnly    bool      // there was no leader when it began
+	leaving     bool      // it ends in turn; nothing behind that is answered
 	hasReadOnly bool      // the client asked with the read-only byte
 	work        batchWork // the reader\'s own
 

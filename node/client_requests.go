@@ -26,6 +26,7 @@ type batchWork struct {
 	writes     int
 	syncs      []uint64
 	txn        tree.Transaction
+	upgraded   uint64 // the session that becomes global with submits
 }
 
 // appendSubmission encodes txn with the frame that the inbox wants.
@@ -82,6 +83,7 @@ func (c *clientConn) hand(w *batchWork) {
 	if w.writes > 0 {
 		c.n.admission.enter(w.writes)
 		c.n.inbox.submit(w.submits)
+		c.n.upgraded(w)
 		w.submits, w.writes = w.submits[:0], 0
 		if cap(w.submits) > outBufferKeep {
 			w.submits = nil
@@ -132,12 +134,19 @@ func (c *clientConn) lockTree(w *batchWork) {
 func (c *clientConn) request(w *batchWork, p []byte) {
 	xid, op := int32(binary.BigEndian.Uint32(p)), wire.OpCode(int32(binary.BigEndian.Uint32(p[4:])))
 	body := p[wire.RequestHeaderBytes:]
+	if c.leaving {
+		return
+	}
 	c.stats.received++
 	if op != wire.OpPing {
 		c.stats.lastXid = xid
 	}
 	if !c.admitted && op != wire.OpAuth && op != wire.OpSASL {
 		c.inTurn(w, request{kind: waitTurn, xid: xid, op: op, code: wire.ErrSessionClosedRequireSASLAuth})
+		return
+	}
+	if c.readOnly && refusedReadOnly(op) {
+		c.inTurn(w, request{kind: waitTurn, xid: xid, op: op, code: wire.ErrNotReadOnly})
 		return
 	}
 	switch op.Class() {
@@ -196,6 +205,11 @@ func (c *clientConn) inTurn(w *batchWork, r request) {
 // write checks the form of a write and hands it on.
 func (c *clientConn) write(w *batchWork, xid int32, op wire.OpCode, body []byte) {
 	code := wire.OK
+	if c.local && op == wire.OpCloseSession {
+		c.leaving = true
+		c.inTurn(w, request{kind: waitTurn, xid: xid, op: op})
+		return
+	}
 	if op == wire.OpReconfig {
 		code = c.checkReconfig(body)
 	} else {
@@ -219,6 +233,9 @@ func (c *clientConn) write(w *batchWork, xid int32, op wire.OpCode, body []byte)
 
 // submitWrite numbers a write and gathers its transaction. c.mu is held.
 func (c *clientConn) submitWrite(w *batchWork, r *request, body []byte) {
+	if c.local && c.n.opt.LocalSessions.Upgrade && tree.CreatesEphemeral(r.op, body) {
+		c.upgrade(w)
+	}
 	c.sequence++
 	r.sequence = c.sequence & (1<<sequenceBits - 1)
 	t := &w.txn
@@ -227,6 +244,10 @@ func (c *clientConn) submitWrite(w *batchWork, r *request, body []byte) {
 	t.Identities, t.Body, t.Settings = c.reader.Identities, body, 0
 	if r.op == wire.OpReconfig && c.n.opt.isOperator(c.host) {
 		t.Settings = tree.SettingOperator
+	}
+	if c.local {
+		t.Settings |= tree.SettingLocalSession
+		c.n.locals.wrote(t.Session, 1)
 	}
 	w.submits = appendSubmission(w.submits, t)
 	t.Body = nil
@@ -246,6 +267,7 @@ func (c *clientConn) handWaiting() {
 	if w.writes > 0 {
 		c.n.admission.enter(w.writes)
 		c.n.inbox.submit(w.submits)
+		c.n.upgraded(&w)
 	}
 }
 
@@ -352,8 +374,11 @@ func (c *clientConn) execute(r *request) {
 	c.out = wire.EndFrame(c.out, start)
 	c.answered(r, z)
 	c.n.counters.readLatency.observe(time.Duration(now() - r.at))
-	if finalAnswer(r.code) || header.Zxid == -1 {
+	switch {
+	case finalAnswer(r.code) || header.Zxid == -1:
 		c.closeWhenWritten()
+	case r.op == wire.OpCloseSession && r.code == wire.OK:
+		c.closeLocal()
 	}
 }
 
@@ -361,7 +386,7 @@ func (c *clientConn) execute(r *request) {
 // to an error.
 func (c *clientConn) appendBody(r *request, start int) {
 	switch r.op {
-	case wire.OpPing, wire.OpAuth:
+	case wire.OpPing, wire.OpAuth, wire.OpCloseSession:
 	case wire.OpSync:
 		c.appendSync(r, start)
 	case wire.OpWhoAmI:

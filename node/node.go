@@ -64,6 +64,10 @@ type Options struct {
 	OutstandingMax    int // writes under way before clients are held back
 	RequestsPerClient int // requests of one connection under way before it is not read
 
+	LocalSessions LocalSessions
+	// ReadOnly serves clients that ask for it while there is no leader.
+	ReadOnly bool
+
 	Reaping replica.Reaping
 
 	SnapshotRecords int
@@ -143,11 +147,12 @@ type Node struct {
 	replica   *replica.Replica
 	watchLock sync.Mutex
 
-	serving     atomic.Bool
+	serving     atomic.Uint32 // a sessionMode
 	appliedZxid atomic.Uint64
 	roleText    atomic.Pointer[roleStatus]
 
 	clients clientTable
+	locals  localSessions
 	loop    loopState
 
 	stop     chan struct{}
@@ -182,6 +187,7 @@ func Open(o Options) (*Node, error) {
 		n.closeFiles()
 		return nil, err
 	}
+	n.locals.init(localLife(o.ID, n.disk.Identity().Incarnation, n.disk.Boot()))
 	n.writer = newLogWriter(n, n.disk)
 	n.wg.Go(n.writer.run)
 	n.wg.Go(n.run)
@@ -227,8 +233,8 @@ func (n *Node) startTransport() error {
 // ClientAddr returns the address clients connect to.
 func (n *Node) ClientAddr() net.Addr { return n.listener.Addr() }
 
-// Serving reports whether clients are served.
-func (n *Node) Serving() bool { return n.serving.Load() }
+// Serving reports whether all clients are served, not read-only ones alone.
+func (n *Node) Serving() bool { return n.mode() == modeReadWrite }
 
 func (n *Node) applied() zxid.Zxid { return zxid.Zxid(n.appliedZxid.Load()) }
 
@@ -263,6 +269,7 @@ func (n *Node) wait() error {
 	if n.listener != nil {
 		_ = n.listener.Close()
 	}
+	n.locals.begin(modeClosed)
 	n.clients.closeAll()
 	if t := n.loop.transport.Load(); t != nil {
 		_ = t.Close()

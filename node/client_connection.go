@@ -47,6 +47,7 @@ type clientConn struct {
 	// everything behind it for its turn.
 	queue     requestQueue
 	sequence  uint64
+	large     int // bytes of the request at hand, where it is a large one
 	syncs     int // of kind waitSync in queue
 	out       []byte
 	flushing  bool // somebody is writing to the socket
@@ -103,6 +104,7 @@ type request struct {
 	code     wire.ErrorCode // waitTurn: an answer known already; OK to execute body
 	at       int64          // arrival, for the latency
 	body     []byte
+	large    int // bytes it counts as a large request
 }
 
 // requestQueue is a queue that keeps its memory while it is in use.
@@ -195,7 +197,9 @@ func (c *clientConn) abort() {
 		if c.queue.first().kind == waitWrite {
 			writes++
 		}
+		c.leaveLarge(&c.queue.first().large)
 	}
+	c.leaveLarge(&c.large)
 	c.mu.Unlock()
 	c.n.admission.leave(writes)
 	_ = c.nc.Close()

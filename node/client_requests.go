@@ -3,7 +3,6 @@ package node
 import (
 	"encoding/binary"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/zabkeeper/zabkeeper/tree"
@@ -44,11 +43,14 @@ func (c *clientConn) batch(in *inputBuffer) bool {
 	for {
 		n := 0
 		c.active.Store(true)
+		if len(in.bytes()) > 0 && !c.awaitThrottle() {
+			return false
+		}
 		c.mu.Lock()
 		c.reading = true
 		for n < batchRequestsMax && !c.closing && len(c.out) < outBytesThrottle {
 			p, _, ok := in.frame(c.n.opt.FrameBytesMax)
-			if !ok || p != nil && len(p) < wire.RequestHeaderBytes {
+			if !ok || p != nil && (len(p) < wire.RequestHeaderBytes || !c.takeLarge(len(p))) {
 				c.closeWhenWritten()
 				break
 			}
@@ -56,7 +58,8 @@ func (c *clientConn) batch(in *inputBuffer) bool {
 				break
 			}
 			n++
-			c.request(w, p)
+			c.request(w, p, in.at)
+			c.leaveLarge(&c.large)
 		}
 		c.reading = false
 		closing := c.closing
@@ -130,8 +133,8 @@ func (c *clientConn) lockTree(w *batchWork) {
 	}
 }
 
-// request handles one request. c.mu is held.
-func (c *clientConn) request(w *batchWork, p []byte) {
+// request handles one request, which had come in at the time given. c.mu is held.
+func (c *clientConn) request(w *batchWork, p []byte, at time.Duration) {
 	xid, op := int32(binary.BigEndian.Uint32(p)), wire.OpCode(int32(binary.BigEndian.Uint32(p[4:])))
 	body := p[wire.RequestHeaderBytes:]
 	if c.leaving {
@@ -143,6 +146,9 @@ func (c *clientConn) request(w *batchWork, p []byte) {
 	}
 	if !c.admitted && op != wire.OpAuth && op != wire.OpSASL {
 		c.inTurn(w, request{kind: waitTurn, xid: xid, op: op, code: wire.ErrSessionClosedRequireSASLAuth})
+		return
+	}
+	if c.refuseWaited(w, at, xid, op) {
 		return
 	}
 	if c.readOnly && refusedReadOnly(op) {
@@ -199,17 +205,18 @@ func (c *clientConn) inTurn(w *batchWork, r request) {
 		}
 	}
 	r.body = slices.Clone(r.body)
+	c.keepLarge(&r)
 	c.queue.push(r)
 }
 
 // write checks the form of a write and hands it on.
 func (c *clientConn) write(w *batchWork, xid int32, op wire.OpCode, body []byte) {
-	code := wire.OK
 	if c.local && op == wire.OpCloseSession {
 		c.leaving = true
 		c.inTurn(w, request{kind: waitTurn, xid: xid, op: op})
 		return
 	}
+	var code wire.ErrorCode
 	if op == wire.OpReconfig {
 		code = c.checkReconfig(body)
 	} else {
@@ -220,6 +227,7 @@ func (c *clientConn) write(w *batchWork, xid int32, op wire.OpCode, body []byte)
 		return
 	}
 	r := request{kind: waitWrite, xid: xid, op: op, at: now()}
+	c.keepLarge(&r)
 	if c.syncs > 0 {
 		// It could be applied before the sync is confirmed, and then what the
 		// client reads in between would be newer than its place in the order.
@@ -285,6 +293,7 @@ func (c *clientConn) complete(sequence uint64, z zxid.Zxid, res *tree.Result) {
 	}
 	r := *c.queue.first()
 	c.queue.pop()
+	c.leaveLarge(&r.large)
 	c.n.admission.leave(1)
 	code := res.HeaderErr()
 	if code == wire.ErrSessionMoved || code == wire.ErrSessionExpired {
@@ -330,6 +339,7 @@ func (c *clientConn) advance() {
 		}
 		c.execute(r)
 		wasSync := r.kind == waitSync
+		c.leaveLarge(&r.large)
 		c.queue.pop()
 		if wasSync {
 			c.syncs--
@@ -477,16 +487,4 @@ func (c *clientConn) answered(r *request, z zxid.Zxid) {
 	c.stats.lastOp, c.stats.lastZxid = r.op, z
 	c.stats.lastLatency, c.stats.lastResponse = d, r.at+int64(d)
 	c.stats.latency.add(d)
-}
-
-func appendWhoAmI(dst []byte, ids []tree.Identity) []byte {
-	dst = wire.AppendInt(dst, int32(len(ids)))
-	for _, id := range ids {
-		user := id.ID
-		if id.Scheme == "digest" {
-			user, _, _ = strings.Cut(user, ":")
-		}
-		dst = wire.AppendString(wire.AppendString(dst, id.Scheme), user)
-	}
-	return dst
 }

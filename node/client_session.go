@@ -31,7 +31,9 @@ func (c *clientConn) connect(in *inputBuffer) bool {
 	r := wire.NewReader(payload)
 	req.Decode(&r)
 	mode := c.n.mode()
-	if !r.OK() || mode == modeClosed || mode == modeReadOnly && !req.ReadOnly || zxid.Zxid(req.LastZxidSeen) > c.n.applied() {
+	local := mode == modeReadOnly || c.n.opt.LocalSessions.Enabled
+	if !r.OK() || mode == modeClosed || !c.n.admitted(req.SessionID != 0, local) ||
+		mode == modeReadOnly && !req.ReadOnly || zxid.Zxid(req.LastZxidSeen) > c.n.applied() {
 		c.dismiss()
 		return false
 	}

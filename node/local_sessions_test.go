@@ -120,7 +120,7 @@ func (c *cluster) follower() int {
 	return slices.IndexFunc(c.nodes, func(n *Node) bool { return n != nil && n.roleText.Load().mode == "follower" })
 }
 
-// L01
+// L01.
 func TestALocalSessionMakesNoTransaction(t *testing.T) {
 	c := localCluster(t, true)
 	at := c.follower()

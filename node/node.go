@@ -64,7 +64,9 @@ type Options struct {
 	OutstandingMax    int // writes under way before clients are held back
 	RequestsPerClient int // requests of one connection under way before it is not read
 
-	LocalSessions LocalSessions
+	LocalSessions      LocalSessions
+	Throttle           Throttle
+	ConnectionThrottle ConnectionThrottle
 	// ReadOnly serves clients that ask for it while there is no leader.
 	ReadOnly bool
 
@@ -151,9 +153,11 @@ type Node struct {
 	appliedZxid atomic.Uint64
 	roleText    atomic.Pointer[roleStatus]
 
-	clients clientTable
-	locals  localSessions
-	loop    loopState
+	clients   clientTable
+	locals    localSessions
+	bucket    tokenBucket
+	throttled throttleCounters
+	loop      loopState
 
 	stop     chan struct{}
 	stopOnce sync.Once
@@ -172,7 +176,7 @@ func Open(o Options) (*Node, error) {
 		return nil, err
 	}
 	n := &Node{opt: o, log: o.Log, auth: providers, inbox: newInbox(), flusher: newFlusher(), started: time.Now(),
-		admission: newAdmission(o.OutstandingMax), random: newRandom(), stop: make(chan struct{})}
+		admission: newAdmission(o.OutstandingMax, o.Throttle.Requests), random: newRandom(), stop: make(chan struct{})}
 	if o.Faults != nil {
 		n.faults.enabled = true
 		n.setFaults(*o.Faults)
@@ -180,6 +184,7 @@ func Open(o Options) (*Node, error) {
 	n.traceMask.Store(defaultTraceMask)
 	n.clients.init()
 	n.loop.init()
+	n.bucket.init(o.ConnectionThrottle, monotonic())
 	if err := n.recover(); err != nil {
 		return nil, err
 	}

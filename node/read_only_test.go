@@ -34,7 +34,7 @@ func readOnlyServer(t *testing.T) (c *cluster, left int, global wire.ConnectRequ
 	return c, left, global
 }
 
-// R01, R02
+// R01, R02.
 func TestReadOnlyMode(t *testing.T) {
 	c, left, _ := readOnlyServer(t)
 	n, address := c.nodes[left], c.opts[left].ClientAddress
@@ -74,7 +74,7 @@ func TestReadOnlyMode(t *testing.T) {
 	}
 }
 
-// R03, R04
+// R03, R04.
 func TestLeavingReadOnlyMode(t *testing.T) {
 	c, left, global := readOnlyServer(t)
 	n, address := c.nodes[left], c.opts[left].ClientAddress

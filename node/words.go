@@ -279,6 +279,8 @@ func (n *Node) wordMonitor() string {
 	summary(put, "pause_time_ms", n.counters.pauses.get())
 	summary(put, "readlatency", n.counters.readLatency.get())
 	summary(put, "updatelatency", n.counters.writeLatency.get())
+	n.throttled.report(put)
+	n.bucket.report(put)
 	n.monitorQuorum(put, role)
 	return b.String()
 }

@@ -6,7 +6,7 @@ import (
 	"github.com/zabkeeper/zabkeeper/wire"
 )
 
-// L01
+// L01.
 func TestLocalSessions(t *testing.T) {
 	f := newFixture(t)
 	local := LocalSessionBit | 5

@@ -7,7 +7,7 @@ import (
 	"github.com/zabkeeper/zabkeeper/wire"
 )
 
-// L05
+// L05.
 func TestTokenBucket(t *testing.T) {
 	const s = time.Second
 	var b tokenBucket

@@ -255,7 +255,9 @@ func (c *clientConn) submitWrite(w *batchWork, r *request, body []byte) {
 	}
 	if c.local {
 		t.Settings |= tree.SettingLocalSession
-		c.n.locals.wrote(t.Session, 1)
+		if t.Op != tree.OpReconfig { // its reply does not say whose it is
+			c.n.locals.wrote(t.Session, 1)
+		}
 	}
 	w.submits = appendSubmission(w.submits, t)
 	t.Body = nil

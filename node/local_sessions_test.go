@@ -1,12 +1,15 @@
 package node
 
 import (
+	"fmt"
 	"net"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/zabkeeper/zabkeeper/node/replica"
 	"github.com/zabkeeper/zabkeeper/tree"
 	"github.com/zabkeeper/zabkeeper/wire"
 	"github.com/zabkeeper/zabkeeper/zab/zxid"
@@ -196,6 +199,35 @@ func TestALocalSessionWritesAndBecomesGlobal(t *testing.T) {
 		if !n.hasNode("/plain") {
 			t.Error("an ordinary node of a local session is gone")
 		}
+	}
+}
+
+// A reconfiguration is answered in another way than other writes; the session can
+// be taken over behind it.
+func TestALocalSessionReconfigures(t *testing.T) {
+	c := newCluster(t, 3, func(o *Options) {
+		o.LocalSessions.Enabled, o.Reconfig = true, replica.Reconfig{Enabled: true, VotersMin: 1}
+		o.Operators = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+	})
+	c.awaitServing()
+	at := c.follower()
+	one := dialRaw(t, c.opts[at].ClientAddress)
+	s, _ := one.hello(wire.ConnectRequest{TimeoutMs: 20_000})
+	bad := (&wire.ReconfigRequest{Leaving: []byte("x"), ConfigID: -1}).Append(nil)
+	if h := one.ask(wire.OpReconfig, bad); h.Err != wire.ErrBadArguments {
+		t.Errorf("refused: %v", h.Err)
+	}
+	leaving := fmt.Sprint((at+1)%3 + 1)
+	if c.nodes[(at+1)%3].roleText.Load().mode == "leader" {
+		leaving = fmt.Sprint((at+2)%3 + 1)
+	}
+	good := (&wire.ReconfigRequest{Leaving: []byte(leaving), ConfigID: -1}).Append(nil)
+	if h := one.ask(wire.OpReconfig, good); h.Err != wire.OK {
+		t.Errorf("reconfig: %v", h.Err)
+	}
+	two := dialRaw(t, c.opts[at].ClientAddress)
+	if a, ok := two.hello(wire.ConnectRequest{TimeoutMs: 20_000, SessionID: s.SessionID, Password: s.Password[:]}); !ok || a.SessionID != s.SessionID {
+		t.Errorf("reconnect: %+v, %v", a, ok)
 	}
 }
 

@@ -266,7 +266,7 @@ func (s applySink) WatchEvent(w tree.WatcherID, ev *tree.Event) {
 
 // Reply implements replica.Sink.
 func (s applySink) Reply(req uint64, z zxid.Zxid, txn *tree.Transaction, res *tree.Result) {
-	if txn.Settings&tree.SettingLocalSession != 0 {
+	if txn.Settings&tree.SettingLocalSession != 0 && txn.Op != tree.OpReconfig {
 		s.n.locals.wrote(txn.Session, -1)
 	}
 	c := s.n.loop.conns[req>>sequenceBits]

@@ -112,6 +112,9 @@ func (t *Tree) create(c *change, op wire.OpCode, req *wire.CreateRequest, res *O
 	if code := firstCode(checkCreateMode(op, req, c.settings), checkSlash(req.Path)); code != wire.OK {
 		return code
 	}
+	if req.Flags.Ephemeral() && c.settings&SettingLocalSession != 0 {
+		return wire.ErrEphemeralOnLocalSession
+	}
 	rawACL, code := t.resolveACL(req.ACL, c.ids, c.settings)
 	if code != wire.OK {
 		return code

@@ -218,7 +218,7 @@ func (t *Tree) appendMultiRead(body []byte, who *Reader, dst []byte) ([]byte, wi
 // its session must be attached to its server, and it needs WRITE on
 // /zookeeper/config, or be an operator.
 func (t *Tree) CheckReconfig(txn *Transaction, settings Settings) wire.ErrorCode {
-	c := change{session: txn.Session, origin: txn.Origin}
+	c := change{session: txn.Session, origin: txn.Origin, settings: txn.Settings}
 	if code := t.checkOwner(&c); code != wire.OK {
 		return code
 	}

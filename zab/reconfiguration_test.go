@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/zabkeeper/zabkeeper/zab/record"
 	"github.com/zabkeeper/zabkeeper/zab/zxid"
 )
 
@@ -265,6 +266,30 @@ func TestAnAdoptedConfigurationIsJudged(t *testing.T) {
 	c.evaluate()
 	if c.Role() != Looking {
 		t.Errorf("role %v, want a leader that its history removes to give up", c.Role())
+	}
+}
+
+// C7 once more, by the whole way: the history of a promiser is adopted, and the
+// configuration in it asks for promises that are not there.
+func TestAConfigurationInAnAdoptedHistoryIsJudged(t *testing.T) {
+	c := newTestCore(1)
+	c.members.learn(placed{1, bound()})
+	c.Lead()
+	c.LinkUp(2, 2, Incarnation{2})
+	c.Step(2, &Message{Kind: FollowerInfo, Accepted: 1, Zxid: zxid.New(1, 1)})
+	persisted(c, c.Ready())
+	next := &Configuration{Members: []Member{{ID: 1, Voter: true, Incarnation: Incarnation{1}},
+		{ID: 4, Voter: true, Incarnation: Incarnation{4}}, {ID: 5, Voter: true, Incarnation: Incarnation{5}}}}
+	first := record.View(record.Append(nil, 0, zxid.New(1, 0), record.Epoch, nil))
+	second := record.View(record.Append(nil, first.Chain, zxid.New(1, 1), record.Config, AppendConfiguration(nil, next)))
+	c.Step(2, &Message{Kind: AckEpoch, Epoch: c.epoch, Seq: c.lead.link(2).asked, Vote: true, Zxid: zxid.New(1, 1), Spans: []record.Span{{Epoch: 1, Last: 1}}})
+	if c.Phase() != Pull {
+		t.Fatalf("phase %v, want the history of server 2 to be adopted", c.Phase())
+	}
+	c.Step(2, &Message{Kind: Proposal, Epoch: c.epoch, Prev: 0, Runs: [][]byte{first.Raw, second.Raw}})
+	persisted(c, c.Ready())
+	if c.Last() != zxid.New(1, 1) || c.Phase() != Discovery {
+		t.Errorf("last %s, phase %v: established without the promises that the adopted configuration needs", c.Last(), c.Phase())
 	}
 }
 

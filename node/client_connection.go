@@ -30,6 +30,7 @@ type clientConn struct {
 	opened time.Time
 
 	active atomic.Bool // a frame came in since the last touch
+	asked  atomic.Bool // for a four-letter word
 
 	// Fixed before the first request of the session is decoded.
 	session   atomic.Uint64

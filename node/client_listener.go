@@ -89,12 +89,15 @@ func (n *Node) connectionGone(c *clientConn) {
 }
 
 // closeServed closes every connection, because this server does not serve any
-// more. Their sessions live on; the clients go elsewhere.
+// more. Their sessions live on; the clients go elsewhere. Who asked for a word
+// still gets the answer, which may be about what ended the service.
 func (t *clientTable) closeServed() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, c := range t.conns {
-		c.abort()
+		if !c.asked.Load() || t.closed {
+			c.abort()
+		}
 	}
 }
 

@@ -22,6 +22,7 @@ const notServing = "This ZooKeeper instance is not currently serving requests\n"
 // serveWord answers a four-letter word and closes.
 func (c *clientConn) serveWord(word string, in *inputBuffer) {
 	n := c.n
+	c.asked.Store(true)
 	in.skip(4)
 	var answer string
 	switch {

@@ -92,7 +92,9 @@ func (n *Node) operateFaults(argument string) string {
 func (n *Node) callElection() string {
 	n.log.Info().Msg("an operator called an election")
 	role := n.replica.Core().Role()
-	n.replica.CallElection()
+	if !n.replica.CallElection() {
+		return "refused: this server has lost its leader and looks for it; try again\n"
+	}
 	n.carryOut()
 	switch role {
 	case zab.Looking:

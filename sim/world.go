@@ -224,7 +224,7 @@ func (w *World) fault() {
 	case "hand over":
 		s.input(func() { s.replica.HandOver("fault") })
 	case "call election":
-		s.input(s.replica.CallElection)
+		s.input(func() { s.replica.CallElection() })
 	case "crash all":
 		if w.proc.IntN(4) == 0 {
 			for _, s := range w.servers {

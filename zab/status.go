@@ -77,6 +77,9 @@ func (c *Core) Quorums(dst [][]zxid.ServerID) [][]zxid.ServerID {
 // IsFollower reports whether link id is a follower's of this leader.
 func (c *Core) IsFollower(id LinkID) bool { return c.role == Leading && c.lead.link(id) != nil }
 
+// Linked reports whether this follower has a connection to its leader.
+func (c *Core) Linked() bool { return c.role == Following && c.follow.link != nil }
+
 // SendToLeader sends a message of the layer above on this server's link to its
 // leader; without one it is dropped.
 func (c *Core) SendToLeader(m Message) {

@@ -64,16 +64,21 @@ func (r *Replica) peers() []zxid.ServerID {
 
 // CallElection asks for an election now: of this server if it looks for a
 // leader, and otherwise of the leader, which gives its role up. Everything that
-// was acknowledged is in the history of whoever wins.
-func (r *Replica) CallElection() {
+// was acknowledged is in the history of whoever wins. It reports false where the
+// leader cannot be told.
+func (r *Replica) CallElection() bool {
 	switch r.core.Role() {
 	case zab.Looking:
 		r.oracle.CallElection()
 	case zab.Leading:
 		r.core.Leave("an election was called")
 	case zab.Following:
+		if !r.core.Linked() {
+			return false
+		}
 		r.core.SendToLeader(zab.Message{Kind: ElectionCall})
 	}
+	return true
 }
 
 // HandOver gives leadership to the follower that is furthest; see zab.Core.

@@ -68,6 +68,18 @@ func startZabkeeper(t *testing.T) *Server {
 	return started(t)(StartZabkeeper(processes.Binary, filepath.Join(memoryDir(t), "zabkeeper"), processes.FreePorts(t, 1)[0], Configuration{}))
 }
 
+func startEnsemble(t *testing.T) []*Server {
+	t.Helper()
+	all, err := StartEnsemble(processes.Binary, filepath.Join(memoryDir(t), "ensemble"), processes.FreePorts(t, EnsemblePorts))
+	for _, s := range all {
+		t.Cleanup(s.Kill)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
 func started(t *testing.T) func(*Server, error) *Server {
 	return func(s *Server, err error) *Server {
 		t.Helper()

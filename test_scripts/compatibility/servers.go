@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -38,14 +39,20 @@ const (
 	MaxSessionMs = 30_000
 )
 
-// Server is a process that serves clients, alone.
+// Server is a process that serves clients, alone or as one of an Ensemble.
 type Server struct {
 	Name    string
 	Address string
+	dir     string
 	command []string
 	log     string
 	cmd     *exec.Cmd
 	done    chan struct{}
+
+	// Of several servers in one: Address is the first one's.
+	members []*Server
+	turn    atomic.Int64
+	latest  atomic.Int64 // the highest zxid that a reply has shown
 }
 
 // Configuration is what a server has beyond the settings that all have.
@@ -68,7 +75,8 @@ func StartZooKeeper(dir string, port int, c Configuration) (*Server, error) {
 	if c.JAAS != "" {
 		s.command = slices.Insert(s.command, 1, "-Djava.security.auth.login.config="+filepath.Join(dir, jaasName))
 	}
-	return s, s.begin(dir, port)
+	s.place(dir, port)
+	return s, s.Start()
 }
 
 // StartZabkeeper starts zabkeeper in dir.
@@ -76,12 +84,21 @@ func StartZabkeeper(binary, dir string, port int, c Configuration) (*Server, err
 	if c.JAAS != "" {
 		c.Lines += "java.security.auth.login.config=" + jaasName + "\n"
 	}
+	s, err := newZabkeeper(binary, dir, port, c)
+	if err != nil {
+		return nil, err
+	}
+	return s, s.Start()
+}
+
+func newZabkeeper(binary, dir string, port int, c Configuration) (*Server, error) {
 	cfg, err := writeConfiguration(dir, port, c)
 	if err != nil {
 		return nil, err
 	}
 	s := &Server{Name: "zabkeeper", command: []string{binary, "serve", "--log-level", "warn", "--zoocfg", cfg}}
-	return s, s.begin(dir, port)
+	s.place(dir, port)
+	return s, nil
 }
 
 // jaasName is the file with the users.
@@ -101,14 +118,21 @@ func writeConfiguration(dir string, port int, c Configuration) (string, error) {
 	return cfg, err
 }
 
-func (s *Server) begin(dir string, port int) error {
+func (s *Server) place(dir string, port int) {
+	s.dir = dir
 	s.Address = net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 	s.log = filepath.Join(dir, "log")
-	return s.Start()
 }
 
 // Start starts the process, again after Kill, and waits until it serves.
 func (s *Server) Start() error {
+	if err := s.launch(); err != nil {
+		return err
+	}
+	return s.await()
+}
+
+func (s *Server) launch() error {
 	log, err := os.OpenFile(s.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		return fmt.Errorf("%s: %w", s.Name, err)
@@ -125,9 +149,13 @@ func (s *Server) Start() error {
 		_ = cmd.Wait()
 		close(done)
 	}()
+	return nil
+}
+
+func (s *Server) await() error {
 	for deadline := time.Now().Add(time.Minute); !strings.Contains(s.Word("srvr"), "Mode: "); time.Sleep(20 * time.Millisecond) {
 		select {
-		case <-done:
+		case <-s.done:
 			return fmt.Errorf("%s ended at once: %s", s.Name, s.LogTail())
 		default:
 		}
@@ -138,6 +166,9 @@ func (s *Server) Start() error {
 	}
 	return nil
 }
+
+// PID is the number of the process.
+func (s *Server) PID() int { return s.cmd.Process.Pid }
 
 // Word sends a four-letter word; a server that is not reached answers nothing.
 func (s *Server) Word(word string) string {

@@ -16,8 +16,9 @@ import (
 )
 
 var (
-	differentialTime = flag.Duration("differential.time", 0, "compare with random seeds for that long, instead of the fixed ones")
-	differentialSeed = flag.Uint64("differential.seed", 0, "compare this seed alone")
+	differentialTime  = flag.Duration("differential.time", 0, "compare with random seeds for that long, instead of the fixed ones")
+	differentialSeed  = flag.Uint64("differential.seed", 0, "compare this seed alone")
+	differentialKills = flag.Uint64("differential.kills", 10, "kill both servers after every so many sequences")
 )
 
 // fixedSeeds are compared by default.

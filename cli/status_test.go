@@ -57,3 +57,18 @@ func TestStatusOfANodeTable(t *testing.T) {
 		}
 	}
 }
+
+// FuzzServerStatus reads anything as an answer to srvr.
+func FuzzServerStatus(f *testing.F) {
+	f.Add(answerSrvr("3", "leader"))
+	f.Add("Mode: \nZxid: 0x-1\nConnections: 99999999999999999999")
+	f.Fuzz(func(t *testing.T, answer string) {
+		var s serverStatus
+		if n := allocated(func() { s.parse(answer) }); n > 64<<10 {
+			t.Errorf("%d bytes allocated for %d", n, len(answer))
+		}
+		if s.Epoch < 0 || s.Counter < 0 || !strings.Contains(answer, s.Version) {
+			t.Errorf("got %+v out of %q", s, answer)
+		}
+	})
+}

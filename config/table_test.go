@@ -129,7 +129,11 @@ func FuzzParseTable(f *testing.F) {
 	f.Add([]byte(three))
 	f.Add([]byte("1 a - - 3\n"))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		table, err := ParseTable("fuzz", text)
+		var table *Table
+		var err error
+		if n := allocated(func() { table, err = ParseTable("fuzz", text) }); n > allocationCeiling(len(text)) {
+			t.Errorf("%d bytes allocated for %d", n, len(text))
+		}
 		if err != nil {
 			if p, ok := errors.AsType[Problems](err); !ok || len(p) == 0 || table != nil {
 				t.Fatalf("got %v, %#v", table, err)

@@ -172,7 +172,13 @@ func FuzzZooCfg(f *testing.F) {
 	f.Add([]byte("a\\u12\\"), []byte(""))
 	f.Fuzz(func(t *testing.T, text, myid []byte) {
 		read := func(path string) ([]byte, error) { return myid, nil }
-		c, table, _, err := parseZooCfg("fuzz", text, read)
+		var c *Config
+		var table *Table
+		var err error
+		n := allocated(func() { c, table, _, err = parseZooCfg("fuzz", text, read) })
+		if n > allocationCeiling(len(text)+len(myid)) {
+			t.Errorf("%d bytes allocated for %d", n, len(text)+len(myid))
+		}
 		if (c == nil) == (err == nil) || (table == nil) == (err == nil) {
 			t.Fatalf("got %v, %v, %v", c, table, err)
 		}

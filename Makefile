@@ -5,7 +5,7 @@ LINT_VERSION := v2.15.0
 TOOLS := $(CURDIR)/bin/tools
 FUZZTIME ?= 30s
 
-.PHONY: build try test check layout lint fuzz bench mutants run stop clients clean
+.PHONY: build try test check layout lint coverage fuzz bench mutants run stop clients clean
 
 build: ## the static binary, bin/zabkeeper
 	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X github.com/zabkeeper/zabkeeper/cli.version=$(VERSION)" -o bin/zabkeeper .
@@ -29,6 +29,9 @@ $(TOOLS)/golangci-lint:
 
 lint: $(TOOLS)/golangci-lint ## golangci-lint with .golangci.yml
 	$(TOOLS)/golangci-lint run ./...
+
+coverage: ## docs/coverage.md and its short form in README.md, out of the tests
+	go run ./test_scripts/coverage
 
 fuzz: ## every fuzz target for FUZZTIME (30s)
 	@set -e; for pkg in $$(go list ./...); do \

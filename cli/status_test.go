@@ -13,6 +13,7 @@ func answerSrvr(epoch, mode string) string {
 	return strings.NewReplacer("%E", epoch, "%M", mode).Replace(srvr)
 }
 
+// covers: K03
 func TestStatus(t *testing.T) {
 	one, a := newServer(t)
 	two, b := newServer(t)
@@ -39,6 +40,7 @@ func TestStatus(t *testing.T) {
 	}
 }
 
+// covers: K03
 func TestStatusOfANodeTable(t *testing.T) {
 	s, addr := newServer(t)
 	s.Word("srvr", answerSrvr("1", "standalone"))

@@ -78,6 +78,7 @@ func TestTableMistakes(t *testing.T) {
 	}
 }
 
+// covers: G03
 func TestAllMistakesAtOnce(t *testing.T) {
 	_, err := ParseTable("nodes", []byte("x 10.0.0.1 0 6000 2181 role=king\n1\n"))
 	if p, _ := errors.AsType[Problems](err); len(p) != 4 || strings.Count(err.Error(), "\n") != 3 {

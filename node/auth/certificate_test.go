@@ -145,6 +145,7 @@ func handshake(t *testing.T, server *tls.Config, offered ...tls.Certificate) *Co
 	return &Connection{Address: "127.0.0.1", TLS: &state}
 }
 
+// covers: A18
 func TestCertificates(t *testing.T) {
 	ca := issue(t, pkix.RDNSequence{name(oidCN, "ca")}, nil)
 	pool := x509.NewCertPool()

@@ -26,6 +26,8 @@ var oneServerRows = map[string]string{
 // TestConformance checks every row against zabkeeper, against three servers of it
 // of which each connection goes to another one, and against ZooKeeper where it is
 // installed and the row holds there.
+//
+// covers: T08
 func TestConformance(t *testing.T) {
 	servers := []*Server{startZabkeeper(t)}
 	if ZooKeeperInstalled() {
@@ -37,7 +39,7 @@ func TestConformance(t *testing.T) {
 		checkFirst(t, s)
 	}
 	ensemble := startEnsemble(t)
-	rows := slices.Concat(connectionRows, sessionRows, memberRows, nodeRows, statRows, sequenceRows, watchRows, watchListRows, multiRows, aclRows, quotaRows, wordRows)
+	rows := slices.Concat(connectionRows, sessionRows, memberRows, nodeRows, statRows, sequenceRows, watchRows, watchListRows, multiRows, aclRows, quotaRows, wordRows, monitoringRows)
 	seen := map[string]bool{}
 	for _, r := range rows {
 		if seen[r.id] {

@@ -58,7 +58,15 @@ type Server struct {
 // Configuration is what a server has beyond the settings that all have.
 type Configuration struct {
 	Lines string // of zoo.cfg
+	Host  string // where clients connect; empty for 127.0.0.1
 	JAAS  string // the file with the users; empty for none
+}
+
+func (c *Configuration) host() string {
+	if c.Host == "" {
+		return "127.0.0.1"
+	}
+	return c.Host
 }
 
 // StartZooKeeper starts a ZooKeeper in dir.
@@ -75,7 +83,7 @@ func StartZooKeeper(dir string, port int, c Configuration) (*Server, error) {
 	if c.JAAS != "" {
 		s.command = slices.Insert(s.command, 1, "-Djava.security.auth.login.config="+filepath.Join(dir, jaasName))
 	}
-	s.place(dir, port)
+	s.place(dir, c.host(), port)
 	return s, s.Start()
 }
 
@@ -97,7 +105,7 @@ func newZabkeeper(binary, dir string, port int, c Configuration) (*Server, error
 		return nil, err
 	}
 	s := &Server{Name: "zabkeeper", command: []string{binary, "serve", "--log-level", "warn", "--zoocfg", cfg}}
-	s.place(dir, port)
+	s.place(dir, c.host(), port)
 	return s, nil
 }
 
@@ -106,9 +114,9 @@ const jaasName = "jaas.conf"
 
 func writeConfiguration(dir string, port int, c Configuration) (string, error) {
 	data := filepath.Join(dir, "data")
-	text := fmt.Sprintf("tickTime=%d\nminSessionTimeout=%d\nmaxSessionTimeout=%d\ndataDir=%s\nclientPort=%d\nclientPortAddress=127.0.0.1\n"+
+	text := fmt.Sprintf("tickTime=%d\nminSessionTimeout=%d\nmaxSessionTimeout=%d\ndataDir=%s\nclientPort=%d\nclientPortAddress=%s\n"+
 		"maxClientCnxns=0\nadmin.enableServer=false\n4lw.commands.whitelist=*\nextendedTypesEnabled=true\nenforceQuota=true\n"+
-		"DigestAuthenticationProvider.superDigest=%s\nnio.sessionlessCnxnTimeout=2000\nznode.container.checkIntervalMs=86400000\n", TickMs, MinSessionMs, MaxSessionMs, data, port, superDigest)
+		"DigestAuthenticationProvider.superDigest=%s\nnio.sessionlessCnxnTimeout=2000\nznode.container.checkIntervalMs=86400000\n", TickMs, MinSessionMs, MaxSessionMs, data, port, c.host(), superDigest)
 	text += c.Lines
 	cfg := filepath.Join(dir, "zoo.cfg")
 	err := errors.Join(os.MkdirAll(data, 0o755), os.WriteFile(cfg, []byte(text), 0o644))
@@ -118,9 +126,9 @@ func writeConfiguration(dir string, port int, c Configuration) (string, error) {
 	return cfg, err
 }
 
-func (s *Server) place(dir string, port int) {
+func (s *Server) place(dir, host string, port int) {
 	s.dir = dir
-	s.Address = net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+	s.Address = net.JoinHostPort(host, strconv.Itoa(port))
 	s.log = filepath.Join(dir, "log")
 }
 

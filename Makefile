@@ -3,7 +3,7 @@ SHELL := /bin/bash
 VERSION := $(shell git describe --tags --always 2>/dev/null || echo unknown)
 LINT_VERSION := v2.15.0
 TOOLS := $(CURDIR)/bin/tools
-FUZZTIME ?= 30s
+FUZZTIME ?= 10s
 
 .PHONY: build try test check layout lint coverage fuzz bench mutants run stop clients clean
 
@@ -33,7 +33,7 @@ lint: $(TOOLS)/golangci-lint ## golangci-lint with .golangci.yml
 coverage: ## docs/coverage.md and its short form in README.md, out of the tests
 	go run ./test_scripts/coverage
 
-fuzz: ## every fuzz target for FUZZTIME (30s)
+fuzz: ## every fuzz target for FUZZTIME (10s)
 	@set -e; for pkg in $$(go list ./...); do \
 	  for target in $$(go test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
 	    echo "== $$pkg $$target"; go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$pkg; \

@@ -97,7 +97,7 @@ func compareRows(t *testing.T, run transcript, expected map[string]string) {
 		return []*compatibility.Server{s}
 	}
 	ports := processes.FreePorts(t, 2+compatibility.EnsemblePorts)
-	three, err := compatibility.StartEnsemble(processes.Binary, t.TempDir(), ports[2:])
+	three, err := compatibility.StartEnsemble(processes.Binary, t.TempDir(), ports[2:], 0)
 	for _, s := range three {
 		t.Cleanup(s.Kill)
 	}

@@ -71,7 +71,12 @@ func startZabkeeper(t *testing.T) *Server {
 
 func startEnsemble(t *testing.T) []*Server {
 	t.Helper()
-	all, err := StartEnsemble(processes.Binary, filepath.Join(memoryDir(t), "ensemble"), processes.FreePorts(t, EnsemblePorts))
+	return startEnsembleWith(t, 0)
+}
+
+func startEnsembleWith(t *testing.T, observers int) []*Server {
+	t.Helper()
+	all, err := StartEnsemble(processes.Binary, filepath.Join(memoryDir(t), "ensemble"), processes.FreePorts(t, EnsemblePorts), observers)
 	for _, s := range all {
 		t.Cleanup(s.Kill)
 	}

@@ -15,12 +15,16 @@ const EnsembleSize = 3
 const EnsemblePorts = 3 * EnsembleSize
 
 // StartEnsemble starts three servers of zabkeeper that are one cluster, on
-// EnsemblePorts ports, and waits until all of them serve.
-func StartEnsemble(binary, dir string, ports []int) ([]*Server, error) {
+// EnsemblePorts ports, and waits until all of them serve. The last so many are
+// observers.
+func StartEnsemble(binary, dir string, ports []int, observers int) ([]*Server, error) {
 	var lines strings.Builder
 	for i := range EnsembleSize {
-		p := ports[3*i:]
-		fmt.Fprintf(&lines, "server.%d=127.0.0.1:%d:%d;127.0.0.1:%d\n", i+1, p[1], p[2], p[0])
+		p, role := ports[3*i:], "participant"
+		if i >= EnsembleSize-observers {
+			role = "observer"
+		}
+		fmt.Fprintf(&lines, "server.%d=127.0.0.1:%d:%d:%s;127.0.0.1:%d\n", i+1, p[1], p[2], role, p[0])
 	}
 	var servers []*Server
 	for i := range EnsembleSize {

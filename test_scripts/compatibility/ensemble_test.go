@@ -173,6 +173,38 @@ func TestEnsembleRestarts(t *testing.T) {
 	equal(t, "owner", u.stat(path+"/e").EphemeralOwner, u.resp.SessionID)
 }
 
+// TestObserver: an observer serves reads and passes writes on, is not needed for
+// them, and is no substitute for a voter.
+//
+// covers: G08
+func TestObserver(t *testing.T) {
+	all := startEnsembleWith(t, 1)
+	observer := all[2]
+	equal(t, "mode", observer.mode(), "observer")
+	u, v := connect(t, observer), connect(t, all[0])
+	path := home(t, u)
+	u.read(wire.OpGetData, path, true)
+	v.do(wire.OpSync, pathRecord(path))
+	equal(t, "a write by a voter", v.set(path, "voter", 0), wire.OK)
+	u.do(wire.OpSync, pathRecord(path))
+	data, _ := u.get(path)
+	equal(t, "read", string(data), "voter")
+	equal(t, "events", u.told, []string{"DataChanged " + path})
+	equal(t, "a write by the observer", u.set(path, "observer", 1), wire.OK)
+	observer.Kill()
+	equal(t, "a write without the observer", v.set(path, "without", 2), wire.OK)
+	if err := observer.Start(); err != nil {
+		t.Fatal(err)
+	}
+	u = u.resume(t, observer)
+	u.do(wire.OpSync, pathRecord(path))
+	data, _ = u.get(path)
+	equal(t, "read after its return", string(data), "without")
+	all[1].Kill()
+	u.send(wire.OpSetData, setRecord(path, "never answered", -1))
+	u.ends()
+}
+
 // covers: Y02
 func TestConfigurationNode(t *testing.T) {
 	all := startEnsemble(t)

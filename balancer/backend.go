@@ -5,6 +5,7 @@ package balancer
 type backend struct {
 	id      uint32
 	address string
+	gone    chan struct{} // closed when the server has left the cluster
 
 	healthy  bool
 	refused  bool // it answers with another number
@@ -16,6 +17,10 @@ type backend struct {
 	conns    map[*relay]struct{}
 	routed   uint64 // connections, ever
 	failures uint64 // how often it went from healthy to not
+}
+
+func (b *Balancer) newBackend(s Server) *backend {
+	return &backend{id: s.ID, address: s.Address, gone: make(chan struct{}), conns: map[*relay]struct{}{}, problem: "not probed yet"}
 }
 
 // hangUp closes the connections to the server.

@@ -27,6 +27,12 @@ type Server struct {
 // Options says what to route to. Only Servers is needed.
 type Options struct {
 	Servers []Server
+	// Follow has the router go with the cluster's membership: servers that join
+	// get clients, the clients of servers that leave go elsewhere. Without it
+	// the servers stay those above. ConfigVersion is the configuration that they
+	// come from, as Discover returns it.
+	Follow        bool
+	ConfigVersion uint64
 	// Expected is how many servers have to be healthy before clients are
 	// served; 0 is a majority.
 	Expected int
@@ -52,6 +58,7 @@ type Balancer struct {
 
 	mu       sync.Mutex
 	backends []*backend // by number
+	version  uint64     // of the configuration they come from
 	changed  chan struct{}
 	sessions sessions
 	serving  bool
@@ -77,12 +84,13 @@ func New(o Options) (*Balancer, error) {
 	}
 	b := &Balancer{o: o, log: o.Log, slots: make(chan struct{}, o.ClientsMax), changed: make(chan struct{}), sessions: newSessions()}
 	b.ctx, b.cancel = context.WithCancel(context.Background())
+	b.version = o.ConfigVersion
 	for _, s := range o.Servers {
 		if b.find(s.ID) != nil || s.Address == "" {
 			b.cancel()
 			return nil, fmt.Errorf("%w: server %d at %q: numbers are unique, and an address is needed", ErrOptions, s.ID, s.Address)
 		}
-		b.backends = append(b.backends, &backend{id: s.ID, address: s.Address, conns: map[*relay]struct{}{}, problem: "not probed yet"})
+		b.backends = append(b.backends, b.newBackend(s))
 	}
 	for _, s := range b.backends {
 		b.open.Go(func() { b.watch(s) })

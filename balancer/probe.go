@@ -27,6 +27,9 @@ type health struct {
 	role string // empty when the server does not serve
 	zxid int64
 	err  error
+
+	version uint64 // of the configuration that the server has
+	members []Server
 }
 
 // watch probes a server until the balancer ends.
@@ -35,6 +38,9 @@ func (b *Balancer) watch(s *backend) {
 		b.judge(s, b.probe(s))
 		select {
 		case <-tick.C:
+		case <-s.gone:
+			tick.Stop()
+			return
 		case <-b.ctx.Done():
 			tick.Stop()
 			return
@@ -66,14 +72,20 @@ func (b *Balancer) probe(s *backend) health {
 	b.mu.Lock()
 	known := s.healthy
 	b.mu.Unlock()
-	if known {
+	if known && !b.o.Follow {
 		return h
 	}
-	if answer, err = word(ctx, s.address, "conf"); err != nil {
+	id := ""
+	if self, err := askSelf(ctx, s.address); err == nil {
+		id = strconv.FormatUint(uint64(self.number), 10)
+		h.version, h.members = self.version, self.members
+	} else if answer, err = word(ctx, s.address, "conf"); err != nil { // a ZooKeeper hangs up on a word it does not know
 		return health{err: err}
+	} else {
+		id = parseNumber(answer)
 	}
-	if id := parseNumber(answer); id != "" && id != strconv.FormatUint(uint64(s.id), 10) {
-		return health{err: fmt.Errorf("%w: the server at %s says it is number %s, the table says %d", errStranger, s.address, id, s.id)}
+	if id != "" && id != strconv.FormatUint(uint64(s.id), 10) {
+		return health{err: fmt.Errorf("%w: the server at %s says it is number %s, not %d", errStranger, s.address, id, s.id)}
 	}
 	return h
 }
@@ -143,10 +155,15 @@ func parseNumber(answer string) string {
 func (b *Balancer) judge(s *backend, h health) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.ctx.Err() != nil {
+	select {
+	case <-s.gone:
 		return
+	case <-b.ctx.Done():
+		return
+	default:
 	}
 	if h.err == nil {
+		b.follow(&h)
 		s.misses, s.zxid, s.problem, s.refused = 0, h.zxid, "", false
 		if s.role != h.role || !s.healthy {
 			b.log.Info().Uint32("server", s.id).Str("address", s.address).Str("role", h.role).Msg("server is up")

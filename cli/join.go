@@ -41,6 +41,7 @@ type serverSelf struct {
 		Voter    bool   `json:"voter"`
 		UpToDate bool   `json:"up_to_date"`
 		Zxid     string `json:"zxid"`
+		Row      string `json:"row"`
 	} `json:"followers"`
 }
 

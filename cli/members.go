@@ -302,7 +302,12 @@ func (f *memberFlags) list(ctx context.Context, env *environment) error {
 			if g.UpToDate {
 				state = "waits to be added"
 			}
-			_, _ = fmt.Fprintf(w, "%d\t-\tno\t%s\t%s\n", g.Number, state, g.Zxid)
+			at, err := wire.ParseEnsembleServer(g.Row)
+			address := at.ClientAddress()
+			if err != nil || address == "" {
+				address = "-"
+			}
+			_, _ = fmt.Fprintf(w, "%d\t%s\tno\t%s\t%s\n", g.Number, address, state, g.Zxid)
 		}
 	}
 	return w.Flush()

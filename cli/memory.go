@@ -12,7 +12,7 @@ import (
 // the process.
 const (
 	heapSlackBytes  = 48 << 20
-	gcPercentLeast  = 30
+	gcPercentLeast  = 20
 	gcPercentMost   = 400
 	gcAdjustEvery   = 2 * time.Second
 	heapLiveMetric  = "/gc/heap/live:bytes"

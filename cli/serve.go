@@ -267,7 +267,11 @@ func nodeOptions(c *config.Config, t *config.Table, log zerolog.Logger) node.Opt
 		FrameBytesMax: c.FrameBytesMax, ReplyBytesMax: c.ReplyBytesMax, ClientsPerHost: c.MaxClientConnections, ClientsMax: c.MaxConnections,
 		Reaping:           replica.Reaping{Interval: zab.Millis(c.ReapInterval / time.Millisecond), Max: c.ReapMax, NeverUsedMs: c.NeverUsedInterval.Milliseconds()},
 		RequestsPerClient: c.MaxRequestsPerConnection, OutstandingMax: c.GlobalOutstandingLimit,
-		SnapshotRecords: c.SnapshotCount, SnapshotBytes: c.SnapshotBytes, SnapshotsKept: c.SnapshotsKept, SegmentBytes: c.SegmentBytes,
+		LocalSessions: node.LocalSessions{Enabled: c.LocalSessions.Enabled, Upgrade: c.LocalSessions.Upgrade}, ReadOnly: c.ReadOnlyMode,
+		Throttle: node.Throttle{Requests: c.Throttle.Requests, RefuseWait: c.Throttle.RefuseWait,
+			LargeThreshold: c.Throttle.LargeThreshold, LargeBytesMax: c.Throttle.LargeBytesMax},
+		ConnectionThrottle: node.ConnectionThrottle(c.ConnectionThrottle),
+		SnapshotRecords:    c.SnapshotCount, SnapshotBytes: c.SnapshotBytes, SnapshotsKept: c.SnapshotsKept, SegmentBytes: c.SegmentBytes,
 		FourLetterWords: c.FourLetterWords, Operators: c.OperatorNetworks(), Reconfig: replica.Reconfig{Enabled: c.ReconfigEnabled, VotersMin: c.VotersMin},
 		Version: announcedVersion(), Log: log, Timing: zabTiming(&c.Timing), ElectionTiming: electionTiming(&c.Timing)}
 	for i := range t.Rows {

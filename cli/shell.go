@@ -27,6 +27,7 @@ type shell struct {
 	timeout        time.Duration
 	sessionTimeout time.Duration
 	sasl           string // user:password
+	readOnly       bool
 	strict         bool
 	json           bool
 	interactive    bool
@@ -75,6 +76,7 @@ in the command line, 3 when no server could be reached.`,
 	f.DurationVar(&sh.timeout, "timeout", 10*time.Second, "how long a command, and connecting, may take")
 	f.DurationVar(&sh.sessionTimeout, "session-timeout", client.DefaultSessionTimeout, "session timeout to ask for")
 	f.StringVar(&sh.sasl, "sasl", "", "log in as USER:PASSWORD (SASL DIGEST-MD5) before the first command")
+	f.BoolVarP(&sh.readOnly, "read-only", "r", false, "also take a server without a leader, for reads")
 	f.StringVarP(&output, "output", "o", "text", "text, or json: one object a line for every command")
 	return cmd
 }
@@ -132,7 +134,7 @@ func (sh *shell) connect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	o := client.Options{Servers: servers, Chroot: chroot, SessionTimeout: sh.sessionTimeout}
+	o := client.Options{Servers: servers, Chroot: chroot, SessionTimeout: sh.sessionTimeout, ReadOnly: sh.readOnly}
 	if sh.sasl != "" {
 		user, password, _ := strings.Cut(sh.sasl, ":")
 		o.SASL = &client.SASL{User: user, Password: password}

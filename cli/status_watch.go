@@ -114,6 +114,9 @@ func inWords(s *serverSelf) string {
 	default:
 		text = s.Mode
 	}
+	if s.Epoch == 0 && s.Leader != 0 {
+		text = fmt.Sprintf("looking, joins server %d", s.Leader)
+	}
 	if s.Why != "" {
 		text += " (" + s.Why + ")"
 	}

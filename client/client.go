@@ -51,6 +51,8 @@ type Client struct {
 	extensionsKnown bool // the server of this connection has said what it has
 	extensions      Extensions
 
+	better    string // a server with a leader, while connected to one without
+	guest     bool   // the session is of a read-only server
 	sessionID int64
 	password  [wire.PasswordBytes]byte
 	timeout   time.Duration
@@ -132,7 +134,7 @@ func (c *Client) Close(ctx context.Context) error {
 	c.stop()
 	<-c.done
 	if err != nil && !errors.Is(err, ErrSessionExpired) { // expired: the lost answer was a yes
-		return &OpError{Op: "close", Err: fmt.Errorf("session 0x%x was left to expire: %w", c.sessionID, err)}
+		return &OpError{Op: "close", Err: fmt.Errorf("session 0x%x was left to expire: %w", uint64(c.sessionID), err)}
 	}
 	return nil
 }
@@ -154,7 +156,8 @@ func (c *Client) Server() string {
 	return c.server
 }
 
-// SessionID returns the number of the session.
+// SessionID returns the number of the session. One that began on a read-only
+// server is replaced when a server with a leader is found.
 func (c *Client) SessionID() int64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()

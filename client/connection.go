@@ -32,7 +32,7 @@ func (c *Client) run() {
 	defer close(c.done)
 	defer c.stop()
 	for attempt, failures := 0, 0; ; attempt++ {
-		server := c.servers[attempt%len(c.servers)]
+		server := c.nextServer(attempt)
 		started := time.Now()
 		conn, err := c.connect(server)
 		if err == nil {
@@ -101,11 +101,12 @@ func finalState(err error) State {
 
 // connection is an established one.
 type connection struct {
-	nc      net.Conn
-	in      *bufio.Reader
-	server  string
-	timeout time.Duration // of the session, as granted
-	release func() bool   // detaches nc from the client's context
+	nc       net.Conn
+	in       *bufio.Reader
+	server   string
+	timeout  time.Duration // of the session, as granted
+	readOnly bool          // the server has no leader
+	release  func() bool   // detaches nc from the client's context
 }
 
 // deadlineReader gives every read of the network the same time.
@@ -129,7 +130,11 @@ func (c *Client) connect(server string) (*connection, error) {
 	c.mu.Lock()
 	hello := wire.ConnectRequest{
 		LastZxidSeen: c.lastZxid, TimeoutMs: int32(c.opt.SessionTimeout.Milliseconds()),
-		SessionID: c.sessionID, Password: c.password[:], HasReadOnly: true,
+		SessionID: c.sessionID, Password: c.password[:], HasReadOnly: true, ReadOnly: c.opt.ReadOnly,
+	}
+	if c.guest {
+		// No other server knows it, and it has nothing to lose.
+		hello.SessionID, hello.Password = 0, make([]byte, wire.PasswordBytes)
 	}
 	frame := wire.EndFrame(hello.Append(wire.BeginFrame(nil)), 0)
 	limit := max(connectTimeoutMin, silenceMax(c.timeout)/time.Duration(len(c.servers)))
@@ -143,7 +148,7 @@ func (c *Client) connect(server string) (*connection, error) {
 	}
 	release := context.AfterFunc(c.ctx, func() { _ = nc.Close() })
 	conn := &connection{nc: nc, in: bufio.NewReaderSize(deadlineReader{nc, limit}, 64<<10), server: server, release: release}
-	if err = c.greet(conn, frame, limit); err == nil {
+	if err = c.greet(conn, frame, limit, hello.SessionID == 0); err == nil {
 		err = c.logInAgain(conn)
 	}
 	if err != nil {
@@ -155,7 +160,7 @@ func (c *Client) connect(server string) (*connection, error) {
 }
 
 // greet exchanges the connect records and takes over the session.
-func (c *Client) greet(conn *connection, hello []byte, limit time.Duration) error {
+func (c *Client) greet(conn *connection, hello []byte, limit time.Duration, fresh bool) error {
 	if err := conn.nc.SetWriteDeadline(time.Now().Add(limit)); err != nil {
 		return err
 	}
@@ -177,11 +182,12 @@ func (c *Client) greet(conn *connection, hello []byte, limit time.Duration) erro
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if answer.SessionID == 0 || answer.TimeoutMs <= 0 {
-		if c.sessionID == 0 {
+		if fresh {
 			return fmt.Errorf("%w: new session refused", ErrProtocol)
 		}
 		return ErrSessionExpired
 	}
+	conn.readOnly, c.guest = answer.ReadOnly, answer.ReadOnly
 	conn.timeout = time.Duration(answer.TimeoutMs) * time.Millisecond
 	conn.in.Reset(deadlineReader{conn.nc, silenceMax(conn.timeout)})
 	c.sessionID, c.password, c.timeout = answer.SessionID, answer.Password, conn.timeout
@@ -195,7 +201,11 @@ func (c *Client) serve(conn *connection) error {
 	c.mu.Lock()
 	c.prime = c.primer()
 	c.mu.Unlock()
-	c.setState(StateConnected, conn.server, nil)
+	state := StateConnected
+	if conn.readOnly {
+		state = StateConnectedReadOnly
+	}
+	c.setState(state, conn.server, nil)
 	select {
 	case <-c.first:
 	default:
@@ -206,11 +216,19 @@ func (c *Client) serve(conn *connection) error {
 		defer close(written)
 		c.write(conn, broken)
 	}()
+	sought := make(chan struct{})
+	go func() {
+		defer close(sought)
+		if conn.readOnly {
+			c.seekWriter(conn, broken)
+		}
+	}()
 	err := c.read(conn)
 	conn.release()
 	_ = conn.nc.Close()
 	close(broken)
 	<-written
+	<-sought
 
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -27,6 +27,11 @@ type Options struct {
 	// it; nil for nobody. When a server refuses, the client ends with
 	// ErrAuthFailed.
 	SASL *SASL
+	// ReadOnly also takes servers that have no leader and serve reads alone,
+	// where they are set up to: they may have missed the latest changes. A
+	// session that has been on a server with a leader does not go to such a one;
+	// one that begins there moves on as soon as a leader is found.
+	ReadOnly bool
 	// SessionTimeout is how long the session outlives a lost connection. The
 	// server may grant another: see Client.SessionTimeout.
 	SessionTimeout time.Duration

@@ -7,6 +7,9 @@ type State int
 const (
 	StateConnecting State = iota
 	StateConnected
+	// StateConnectedReadOnly is a connection to a server without a leader: only
+	// reads work. See Options.ReadOnly.
+	StateConnectedReadOnly
 	StateExpired
 	StateAuthFailed
 	StateClosed
@@ -14,7 +17,7 @@ const (
 
 // String returns the word that ZooKeeper's shell shows.
 func (s State) String() string {
-	return [...]string{"CONNECTING", "CONNECTED", "EXPIRED", "AUTH_FAILED", "CLOSED"}[s]
+	return [...]string{"CONNECTING", "CONNECTED", "CONNECTEDREADONLY", "EXPIRED", "AUTH_FAILED", "CLOSED"}[s]
 }
 
 // StateChange is told to Options.OnState.

@@ -56,6 +56,12 @@ type Config struct {
 	// ensemble; "*" is anything. Empty: the scheme is unknown.
 	EnsembleNames []string
 
+	// ReadOnlyMode serves clients that ask for it while there is no leader.
+	ReadOnlyMode       bool
+	LocalSessions      LocalSessions
+	Throttle           Throttle
+	ConnectionThrottle ConnectionThrottle
+
 	SASL   SASL
 	X509   X509
 	Log    Log
@@ -115,6 +121,8 @@ func Defaults() *Config {
 		VotersMin:                1,
 		Operators:                []string{"127.0.0.0/8", "::1"},
 		DigestAlgorithm:          "SHA1",
+		Throttle:                 defaultThrottle(),
+		ConnectionThrottle:       defaultConnectionThrottle(),
 		SASL:                     SASL{JAASSection: defaultJAASSection},
 		Log:                      Log{Level: "info", Format: "auto"},
 		Timing: Timing{

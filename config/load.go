@@ -118,7 +118,7 @@ func parse(name string, text []byte) (*Config, error) {
 }
 
 // tables are the names before the dots.
-var tables = []string{"log", "sasl", "timing", "x509"}
+var tables = []string{"connection_throttle", "local_sessions", "log", "sasl", "throttle", "timing", "x509"}
 
 // usersKey is a table of which the keys are not ours.
 const usersKey = "sasl.users"
@@ -182,6 +182,18 @@ func (s *setting) assign(v any) string {
 			return "not one of the choices"
 		}
 		*place = text
+	case *float64:
+		f, ok := v.(float64)
+		if n, whole := v.(int64); whole {
+			f, ok = float64(n), true
+		}
+		if !ok {
+			return "not a number"
+		}
+		if !(f >= float64(s.least) && f <= float64(s.most)) {
+			return "out of range"
+		}
+		*place = f
 	case *[]string:
 		return assignStrings(place, v)
 	case *map[string]string:

@@ -9,7 +9,7 @@ import (
 // the value; numbers and durations lie between least and most.
 type setting struct {
 	key         string
-	place       any // *string, *bool, *int, *int64, *uint32, *time.Duration, *[]string, *map[string]string
+	place       any // *string, *bool, *int, *int64, *uint32, *float64, *time.Duration, *[]string, *map[string]string
 	least, most int64
 	choices     []string
 }
@@ -29,7 +29,7 @@ var (
 // settings lists every key of the TOML file. A key with a dot stands in the
 // table named before it.
 func (c *Config) settings() []setting {
-	return slices.Concat(c.serverSettings(), c.accessSettings(), c.timingSettings())
+	return slices.Concat(c.serverSettings(), c.clientSettings(), c.accessSettings(), c.timingSettings())
 }
 
 func (c *Config) serverSettings() []setting {

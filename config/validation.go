@@ -53,6 +53,7 @@ func (c *Config) Validate(t *Table) Problems {
 			p.add("", 0, "operators: "+o, "not an address or network", `write addresses like "10.0.0.7" and networks like "10.0.0.0/24"`)
 		}
 	}
+	c.validateThrottle(&p)
 	c.validateTiming(&p)
 	return p
 }

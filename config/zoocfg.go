@@ -110,45 +110,6 @@ func (z *zooCfg) problem(p property, what, fix string) {
 	z.problems.add(z.file, p.line, p.key+"="+p.value, what, fix)
 }
 
-// zooKey is a key of zoo.cfg that means one of our settings.
-type zooKey struct {
-	key  string // ours
-	unit int64  // of a number: ZooKeeper's in ours; of a duration: in nanoseconds
-	// off is written as 0 or less in zoo.cfg.
-	off int64
-}
-
-var zooKeys = map[string]zooKey{
-	"tickTime":                                 {key: "tick_time", unit: milli},
-	"minSessionTimeout":                        {key: "min_session_timeout", unit: milli},
-	"maxSessionTimeout":                        {key: "max_session_timeout", unit: milli},
-	"nio.sessionlessCnxnTimeout":               {key: "handshake_timeout", unit: milli},
-	"maxClientCnxns":                           {key: "max_client_connections", unit: 1},
-	"maxCnxns":                                 {key: "max_connections", unit: 1},
-	"jute.maxbuffer":                           {key: "frame_bytes_max", unit: 1},
-	"globalOutstandingLimit":                   {key: "global_outstanding_limit", unit: 1},
-	"snapCount":                                {key: "snapshot_count", unit: 1},
-	"znode.container.checkIntervalMs":          {key: "reap_interval", unit: milli},
-	"znode.container.maxNeverUsedIntervalMs":   {key: "never_used_interval", unit: milli},
-	"znode.container.maxPerMinute":             {key: "reap_max", unit: 1},
-	"snapSizeLimitInKb":                        {key: "snapshot_bytes", unit: 1024, off: 1 << 40},
-	"txnLogSizeLimitInKb":                      {key: "segment_bytes", unit: 1024, off: 64 << 20},
-	"autopurge.snapRetainCount":                {key: "snapshots_kept", unit: 1},
-	"extendedTypesEnabled":                     {key: "extended_types"},
-	"enforceQuota":                             {key: "enforce_quota"},
-	"skipACL":                                  {key: "skip_acl"},
-	"quorumListenOnAllIPs":                     {key: "listen_on_all"},
-	"reconfigEnabled":                          {key: "reconfig_enabled"},
-	"DigestAuthenticationProvider.superDigest": {key: "super_digest"},
-	"DigestAuthenticationProvider.digestAlg":   {key: "digest_algorithm"},
-	"X509AuthenticationProvider.superUser":     {key: "x509.super_user"},
-	"SASLAuthenticationProvider.superPassword": {key: "sasl.super_password"},
-	"allowSaslFailedClients":                   {key: "sasl.allow_failed"},
-	"sasl.serverconfig":                        {key: "sasl.jaas_section"},
-	"kerberos.removeHostFromPrincipal":         {key: "sasl.remove_host"},
-	"kerberos.removeRealmFromPrincipal":        {key: "sasl.remove_realm"},
-}
-
 // property takes one line that is not about a server.
 func (z *zooCfg) property(key string, p property) {
 	switch key {
@@ -206,6 +167,13 @@ func (z *zooCfg) assign(k zooKey, p property) {
 			z.problem(p, "not true or false", "write true or false")
 			return
 		}
+	case *float64:
+		f, err := strconv.ParseFloat(p.value, 64)
+		if err != nil {
+			z.problem(p, "not a number", "write a number")
+			return
+		}
+		v = f
 	case *string:
 		v = p.value
 		if s.choices != nil {
@@ -220,6 +188,9 @@ func (z *zooCfg) assign(k zooKey, p property) {
 		n *= k.unit
 		if n <= 0 && k.off > 0 {
 			n = k.off
+		}
+		if k.zero {
+			n = max(n, 0)
 		}
 		v = n
 		if _, ok := s.place.(*time.Duration); ok {

@@ -11,8 +11,7 @@ import (
 // zooIgnored are keys of ZooKeeper that need nothing here.
 var zooIgnored = []string{
 	"dataLogDir", "initLimit", "syncLimit", "connectToLearnerMasterLimit", "clientPortListenBacklog",
-	"electionAlg", "leaderServes", "localSessionsEnabled",
-	"localSessionsUpgradingEnabled", "readonlymode.enabled", "preAllocSize", "commitLogCount",
+	"electionAlg", "leaderServes", "preAllocSize", "commitLogCount",
 	"snapshotSizeFactor", "autopurge.purgeInterval", "forceSync", "fsync.warningthresholdms", "flushDelay",
 	"maxWriteQueuePollTime", "maxBatchSize", "snapshot.compression.method", "snapshot.trust.empty",
 	"serializeLastProcessedZxid.enabled", "digest.enabled", "syncEnabled", "observer.syncEnabled", "db.autocreate",
@@ -20,7 +19,7 @@ var zooIgnored = []string{
 	"clientTcpKeepAlive", "watchManagerName", "bitHashCacheSize", "maxInProcessingDeadWatchers", "cnxTimeout",
 	"quorumCnxnTimeoutMs", "electionPortBindRetry", "tcpKeepAlive", "learner.asyncSending",
 	"learner.closeSocketAsync", "observerMasterPort", "oraclePath", "maxResponseCacheSize",
-	"maxGetChildrenResponseCacheSize", "throttled_op_wait_time", "serverCnxnFactory", "secureClientPort",
+	"maxGetChildrenResponseCacheSize", "serverCnxnFactory", "secureClientPort",
 	"secureClientPortAddress", "sslQuorum",
 	"portUnification", "sslQuorumReloadCertFiles", "client.portUnification",
 }
@@ -29,8 +28,8 @@ var zooIgnored = []string{
 var zooIgnoredPrefixes = []string{
 	"ssl.", "metricsProvider.", "audit.", "jvm.", "quorum.", "kerberos.",
 	"X509AuthenticationProvider.", "IPAuthenticationProvider.", "DigestAuthenticationProvider.",
-	"multiAddress.", "leader.", "observer.", "fastleader.", "commitProcessor.", "nio.", "netty.", "connection_throttle_",
-	"request", "largeRequest", "watcherClean", "znode.container.", "admin.", "java.",
+	"multiAddress.", "leader.", "observer.", "fastleader.", "commitProcessor.", "nio.", "netty.",
+	"requestThrottleStallTime", "requestThrottleDropStale", "requestStale", "watcherClean", "znode.container.", "admin.", "java.",
 }
 
 // server takes the value of server.N:

@@ -11,7 +11,7 @@ import (
 // aborted, its own included.
 func TestAbortedConnectionsGiveTheirRoomBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		n := &Node{admission: newAdmission(2), auth: new(auth.Providers)}
+		n := &Node{admission: newAdmission(2, 0), auth: new(auth.Providers)}
 		a, b := pipeConn(n), pipeConn(n)
 		for range 3 {
 			a.queue.push(request{kind: waitWrite})

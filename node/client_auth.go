@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"slices"
+	"strings"
 
 	"github.com/zabkeeper/zabkeeper/node/auth"
 	"github.com/zabkeeper/zabkeeper/tree"
@@ -93,4 +94,16 @@ func (c *clientConn) login(body []byte) (token []byte, code wire.ErrorCode, answ
 // finalAnswer reports whether a connection ends behind a reply with this code.
 func finalAnswer(code wire.ErrorCode) bool {
 	return code == wire.ErrAuthFailed || code == wire.ErrSessionClosedRequireSASLAuth
+}
+
+func appendWhoAmI(dst []byte, ids []tree.Identity) []byte {
+	dst = wire.AppendInt(dst, int32(len(ids)))
+	for _, id := range ids {
+		user := id.ID
+		if id.Scheme == "digest" {
+			user, _, _ = strings.Cut(user, ":")
+		}
+		dst = wire.AppendString(wire.AppendString(dst, id.Scheme), user)
+	}
+	return dst
 }

@@ -34,6 +34,7 @@ type clientConn struct {
 	// Fixed before the first request of the session is decoded.
 	session   atomic.Uint64
 	timeoutMs int32
+	password  [wire.PasswordBytes]byte
 
 	mu     sync.Mutex
 	resume *sync.Cond // for the reader, when it has to wait
@@ -46,6 +47,7 @@ type clientConn struct {
 	// everything behind it for its turn.
 	queue     requestQueue
 	sequence  uint64
+	large     int // bytes of the request at hand, where it is a large one
 	syncs     int // of kind waitSync in queue
 	out       []byte
 	flushing  bool // somebody is writing to the socket
@@ -57,6 +59,9 @@ type clientConn struct {
 	reading   bool // the reader is in a batch and will flush itself
 	largeSaid bool // that a reply was too large
 
+	local       bool      // the session is this server's alone
+	readOnly    bool      // there was no leader when it began
+	leaving     bool      // it ends in turn; nothing behind that is answered
 	hasReadOnly bool      // the client asked with the read-only byte
 	work        batchWork // the reader\'s own
 
@@ -100,6 +105,7 @@ type request struct {
 	code     wire.ErrorCode // waitTurn: an answer known already; OK to execute body
 	at       int64          // arrival, for the latency
 	body     []byte
+	large    int // bytes it counts as a large request
 }
 
 // requestQueue is a queue that keeps its memory while it is in use.
@@ -192,7 +198,9 @@ func (c *clientConn) abort() {
 		if c.queue.first().kind == waitWrite {
 			writes++
 		}
+		c.leaveLarge(&c.queue.first().large)
 	}
+	c.leaveLarge(&c.large)
 	c.mu.Unlock()
 	c.n.admission.leave(writes)
 	_ = c.nc.Close()

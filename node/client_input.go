@@ -24,6 +24,7 @@ type inputBuffer struct {
 	start, end int
 	n          int
 	err        error
+	at         time.Duration // when the newest bytes came
 	try        func(uintptr) bool
 }
 
@@ -96,6 +97,9 @@ func (in *inputBuffer) fill(need int) error {
 	}
 	in.end += in.n
 	if in.n > 0 {
+		if in.c.n.opt.Throttle.RefuseWait > 0 {
+			in.at = monotonic()
+		}
 		return nil
 	}
 	return in.err
@@ -146,6 +150,10 @@ func (c *clientConn) serve() {
 	_ = c.nc.SetReadDeadline(time.Time{})
 	for c.batch(in) {
 		_, need, _ := in.peek(c.n.opt.FrameBytesMax)
+		if !c.mayReceive(need) {
+			c.dismiss()
+			break
+		}
 		if err := in.fill(need); err != nil {
 			if !errors.Is(err, os.ErrDeadlineExceeded) {
 				c.abort()

@@ -37,7 +37,7 @@ func FuzzClientFrames(f *testing.F) {
 	f.Add([]byte{0x80, 0, 0, 0})
 	f.Add([]byte("elect 3\n"))
 	f.Fuzz(func(t *testing.T, sent []byte) {
-		c := &clientConn{nc: &arriving{r: bytes.NewReader(sent)}}
+		c := &clientConn{n: &Node{}, nc: &arriving{r: bytes.NewReader(sent)}}
 		var got []byte
 		n := allocatedBy(func() {
 			in := newInputBuffer(c)

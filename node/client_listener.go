@@ -98,6 +98,12 @@ func (t *clientTable) closeServed() {
 	}
 }
 
+// dismissServed lets every client go once it has what it was answered: the last
+// may be that its server is no member any more.
+func (t *clientTable) dismissServed() {
+	t.each(func(c *clientConn) { c.dismiss() })
+}
+
 func (t *clientTable) closeAll() {
 	t.mu.Lock()
 	t.closed = true

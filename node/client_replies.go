@@ -11,7 +11,7 @@ import (
 // to an error.
 func (c *clientConn) appendBody(r *request, start int) {
 	switch r.op {
-	case wire.OpPing, wire.OpAuth:
+	case wire.OpPing, wire.OpCloseSession, wire.OpAuth:
 	case wire.OpSync:
 		c.appendSync(r, start)
 	case wire.OpWhoAmI:

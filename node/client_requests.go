@@ -3,7 +3,6 @@ package node
 import (
 	"encoding/binary"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/zabkeeper/zabkeeper/tree"
@@ -26,6 +25,7 @@ type batchWork struct {
 	writes     int
 	syncs      []uint64
 	txn        tree.Transaction
+	upgraded   uint64 // the session that becomes global with submits
 }
 
 // appendSubmission encodes txn with the frame that the inbox wants.
@@ -43,11 +43,14 @@ func (c *clientConn) batch(in *inputBuffer) bool {
 	for {
 		n := 0
 		c.active.Store(true)
+		if len(in.bytes()) > 0 && !c.awaitThrottle() {
+			return false
+		}
 		c.mu.Lock()
 		c.reading = true
 		for n < batchRequestsMax && !c.closing && len(c.out) < outBytesThrottle {
 			p, _, ok := in.frame(c.n.opt.FrameBytesMax)
-			if !ok || p != nil && len(p) < wire.RequestHeaderBytes {
+			if !ok || p != nil && (len(p) < wire.RequestHeaderBytes || !c.takeLarge(len(p))) {
 				c.closeWhenWritten()
 				break
 			}
@@ -55,7 +58,8 @@ func (c *clientConn) batch(in *inputBuffer) bool {
 				break
 			}
 			n++
-			c.request(w, p)
+			c.request(w, p, in.at)
+			c.leaveLarge(&c.large)
 		}
 		c.reading = false
 		closing := c.closing
@@ -82,6 +86,7 @@ func (c *clientConn) hand(w *batchWork) {
 	if w.writes > 0 {
 		c.n.admission.enter(w.writes)
 		c.n.inbox.submit(w.submits)
+		c.n.upgraded(w)
 		w.submits, w.writes = w.submits[:0], 0
 		if cap(w.submits) > outBufferKeep {
 			w.submits = nil
@@ -128,16 +133,26 @@ func (c *clientConn) lockTree(w *batchWork) {
 	}
 }
 
-// request handles one request. c.mu is held.
-func (c *clientConn) request(w *batchWork, p []byte) {
+// request handles one request, which had come in at the time given. c.mu is held.
+func (c *clientConn) request(w *batchWork, p []byte, at time.Duration) {
 	xid, op := int32(binary.BigEndian.Uint32(p)), wire.OpCode(int32(binary.BigEndian.Uint32(p[4:])))
 	body := p[wire.RequestHeaderBytes:]
+	if c.leaving {
+		return
+	}
 	c.stats.received++
 	if op != wire.OpPing {
 		c.stats.lastXid = xid
 	}
 	if !c.admitted && op != wire.OpAuth && op != wire.OpSASL {
 		c.inTurn(w, request{kind: waitTurn, xid: xid, op: op, code: wire.ErrSessionClosedRequireSASLAuth})
+		return
+	}
+	if c.refuseWaited(w, at, xid, op) {
+		return
+	}
+	if c.readOnly && refusedReadOnly(op) {
+		c.inTurn(w, request{kind: waitTurn, xid: xid, op: op, code: wire.ErrNotReadOnly})
 		return
 	}
 	switch op.Class() {
@@ -192,12 +207,18 @@ func (c *clientConn) inTurn(w *batchWork, r request) {
 		}
 	}
 	r.body = slices.Clone(r.body)
+	c.keepLarge(&r)
 	c.queue.push(r)
 }
 
 // write checks the form of a write and hands it on.
 func (c *clientConn) write(w *batchWork, xid int32, op wire.OpCode, body []byte) {
-	code := wire.OK
+	if c.local && op == wire.OpCloseSession {
+		c.leaving = true
+		c.inTurn(w, request{kind: waitTurn, xid: xid, op: op})
+		return
+	}
+	var code wire.ErrorCode
 	if op == wire.OpReconfig {
 		code = c.checkReconfig(body)
 	} else {
@@ -208,6 +229,7 @@ func (c *clientConn) write(w *batchWork, xid int32, op wire.OpCode, body []byte)
 		return
 	}
 	r := request{kind: waitWrite, xid: xid, op: op, at: now()}
+	c.keepLarge(&r)
 	if c.syncs > 0 {
 		// It could be applied before the sync is confirmed, and then what the
 		// client reads in between would be newer than its place in the order.
@@ -221,6 +243,9 @@ func (c *clientConn) write(w *batchWork, xid int32, op wire.OpCode, body []byte)
 
 // submitWrite numbers a write and gathers its transaction. c.mu is held.
 func (c *clientConn) submitWrite(w *batchWork, r *request, body []byte) {
+	if c.local && c.n.opt.LocalSessions.Upgrade && tree.CreatesEphemeral(r.op, body) {
+		c.upgrade(w)
+	}
 	c.sequence++
 	r.sequence = c.sequence & (1<<sequenceBits - 1)
 	t := &w.txn
@@ -229,6 +254,12 @@ func (c *clientConn) submitWrite(w *batchWork, r *request, body []byte) {
 	t.Identities, t.Body, t.Settings = c.reader.Identities, body, 0
 	if r.op == wire.OpReconfig && c.n.opt.isOperator(c.host) {
 		t.Settings = tree.SettingOperator
+	}
+	if c.local {
+		t.Settings |= tree.SettingLocalSession
+		if t.Op != tree.OpReconfig { // its reply does not say whose it is
+			c.n.locals.wrote(t.Session, 1)
+		}
 	}
 	w.submits = appendSubmission(w.submits, t)
 	t.Body = nil
@@ -248,6 +279,7 @@ func (c *clientConn) handWaiting() {
 	if w.writes > 0 {
 		c.n.admission.enter(w.writes)
 		c.n.inbox.submit(w.submits)
+		c.n.upgraded(&w)
 	}
 }
 
@@ -265,6 +297,7 @@ func (c *clientConn) complete(sequence uint64, z zxid.Zxid, res *tree.Result) {
 	}
 	r := *c.queue.first()
 	c.queue.pop()
+	c.leaveLarge(&r.large)
 	c.n.admission.leave(1)
 	code := res.HeaderErr()
 	if code == wire.ErrSessionMoved || code == wire.ErrSessionExpired {
@@ -311,6 +344,7 @@ func (c *clientConn) advance() {
 		}
 		c.execute(r)
 		wasSync := r.kind == waitSync
+		c.leaveLarge(&r.large)
 		c.queue.pop()
 		if wasSync {
 			c.syncs--
@@ -355,8 +389,11 @@ func (c *clientConn) execute(r *request) {
 	c.out = wire.EndFrame(c.out, start)
 	c.answered(r, z)
 	c.n.counters.readLatency.observe(time.Duration(now() - r.at))
-	if finalAnswer(r.code) || header.Zxid == -1 {
+	switch {
+	case finalAnswer(r.code) || header.Zxid == -1:
 		c.closeWhenWritten()
+	case r.op == wire.OpCloseSession && r.code == wire.OK:
+		c.closeLocal()
 	}
 }
 
@@ -414,16 +451,4 @@ func (c *clientConn) answered(r *request, z zxid.Zxid) {
 	c.stats.lastOp, c.stats.lastZxid = r.op, z
 	c.stats.lastLatency, c.stats.lastResponse = d, r.at+int64(d)
 	c.stats.latency.add(d)
-}
-
-func appendWhoAmI(dst []byte, ids []tree.Identity) []byte {
-	dst = wire.AppendInt(dst, int32(len(ids)))
-	for _, id := range ids {
-		user := id.ID
-		if id.Scheme == "digest" {
-			user, _, _ = strings.Cut(user, ":")
-		}
-		dst = wire.AppendString(wire.AppendString(dst, id.Scheme), user)
-	}
-	return dst
 }

@@ -30,11 +30,17 @@ func (c *clientConn) connect(in *inputBuffer) bool {
 	var req wire.ConnectRequest
 	r := wire.NewReader(payload)
 	req.Decode(&r)
-	if !r.OK() || !c.n.Serving() || zxid.Zxid(req.LastZxidSeen) > c.n.applied() {
+	mode := c.n.mode()
+	local := mode == modeReadOnly || c.n.opt.LocalSessions.Enabled
+	if !r.OK() || mode == modeClosed || !c.n.admitted(req.SessionID != 0, local) ||
+		mode == modeReadOnly && !req.ReadOnly || zxid.Zxid(req.LastZxidSeen) > c.n.applied() {
 		c.dismiss()
 		return false
 	}
-	c.submitSession(&req)
+	c.hasReadOnly = req.HasReadOnly
+	if !c.connectLocal(&req, mode) {
+		c.submitSession(&req)
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for !c.connected && !c.closing {
@@ -53,7 +59,7 @@ func (c *clientConn) dismiss() {
 // submitSession asks for a new session, or for an old one to be attached here.
 func (c *clientConn) submitSession(req *wire.ConnectRequest) {
 	txn := tree.Transaction{Op: tree.OpCreateSession, Origin: c.n.opt.ID}
-	timeout := min(max(req.TimeoutMs, c.n.opt.MinSessionMs), c.n.opt.MaxSessionMs)
+	timeout := c.n.clampTimeout(req.TimeoutMs)
 	var password [wire.PasswordBytes]byte
 	if req.SessionID == 0 {
 		_, _ = rand.Read(password[:]) // never fails
@@ -68,29 +74,40 @@ func (c *clientConn) submitSession(req *wire.ConnectRequest) {
 	c.mu.Lock()
 	c.sequence++
 	txn.Request = c.id<<sequenceBits | c.sequence&(1<<sequenceBits-1)
-	c.hasReadOnly = req.HasReadOnly
 	c.mu.Unlock()
 	c.n.inbox.submit(appendSubmission(nil, &txn))
 }
 
-// established is the loop's answer to submitSession. The tree is locked.
-func (c *clientConn) established(txn *tree.Transaction, res *tree.Result) {
+// established is the loop's answer to submitSession, or to an upgrade. The tree is
+// locked.
+func (c *clientConn) established(res *tree.Result) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	answer := wire.ConnectResponse{HasReadOnly: c.hasReadOnly}
-	if !res.Failed() {
-		s := &res.Session
-		answer.TimeoutMs, answer.SessionID, answer.Password = s.TimeoutMs, int64(s.ID), s.Password
-		c.session.Store(s.ID)
-		c.timeoutMs, c.reader.Session = s.TimeoutMs, s.ID
-		c.connected = true
+	switch {
+	case c.connected && res.Failed():
+		c.closeWhenWritten() // the upgrade; what needed it fails as well
+	case c.connected:
+	case res.Failed():
+		c.answerConnect(&wire.ConnectResponse{})
+		c.closeWhenWritten()
+	default:
+		c.welcome(&res.Session)
 	}
+}
+
+// welcome tells the client its session. c.mu is held.
+func (c *clientConn) welcome(s *tree.Session) {
+	c.session.Store(s.ID)
+	c.timeoutMs, c.password, c.reader.Session = s.TimeoutMs, s.Password, s.ID
+	c.connected = true
+	c.answerConnect(&wire.ConnectResponse{TimeoutMs: s.TimeoutMs, SessionID: int64(s.ID), Password: s.Password, ReadOnly: c.readOnly})
+}
+
+func (c *clientConn) answerConnect(answer *wire.ConnectResponse) {
+	answer.HasReadOnly = c.hasReadOnly
 	c.grow()
 	start := len(c.out)
 	c.out = wire.EndFrame(answer.Append(wire.BeginFrame(c.out)), start)
 	c.stats.sent++
-	if res.Failed() {
-		c.closeWhenWritten()
-	}
 	c.resume.Broadcast()
 }

@@ -25,6 +25,6 @@
 //  2. clientConn.mu: a connection's queue and output.
 //  3. Node.watchLock: the watch registry, where the tree is only read-locked.
 //
-// The inbox, counters and the flusher's queue have locks of their own under
-// which nothing else is taken. No lock is held while a disk or socket is used.
+// The inbox, counters, the local sessions, the bucket of connections and the
+// flusher's queue have locks of their own under which nothing else is taken. No lock is held while a disk or socket is used.
 package node

@@ -152,7 +152,7 @@ func TestALinearizableReadWaitsForItsGrant(t *testing.T) {
 		inner := wire.LinearizableRequest{Op: op, Body: get.Append(nil)}
 		var w batchWork
 		c.mu.Lock()
-		c.request(&w, inner.Append(wire.RequestHeader{Xid: xid, Op: wire.OpLinearizable}.Append(nil)))
+		c.request(&w, inner.Append(wire.RequestHeader{Xid: xid, Op: wire.OpLinearizable}.Append(nil)), 0)
 		if len(w.syncs) != 1 || len(c.out) != 0 {
 			t.Errorf("before the grant: %d grants asked for, %d bytes answered; want 1 and 0", len(w.syncs), len(c.out))
 		}

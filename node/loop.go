@@ -35,6 +35,7 @@ type loopState struct {
 	member     bool                                  // of the configuration
 	why        string                                // of the present role, in words
 	removed    bool                                  // was a member and is none any more
+	servedLast time.Duration                         // when there was a leader, or the start
 }
 
 type syncWaiter struct {
@@ -50,6 +51,7 @@ func (l *loopState) init() {
 	l.send = make(map[zab.LinkID][]zab.Message)
 	l.warned = make(map[zxid.ServerID]bool)
 	l.rows = make(map[zxid.ServerID]wire.EnsembleServer)
+	l.servedLast = monotonic()
 }
 
 // run is the loop: take all that waits, step, carry out.
@@ -193,16 +195,8 @@ func (n *Node) flushDirty() {
 
 // noteServing follows the replica into and out of service.
 func (n *Node) noteServing() {
+	n.enter(n.wantedMode())
 	n.noteRole(n.replica.Core())
-	serving := n.serves()
-	if serving == n.serving.Load() {
-		return
-	}
-	n.serving.Store(serving)
-	if !serving {
-		n.loop.syncs = make(map[uint64]syncWaiter)
-		n.clients.closeServed()
-	}
 }
 
 // startSync asks for the read grant of a client's sync.
@@ -272,12 +266,15 @@ func (s applySink) WatchEvent(w tree.WatcherID, ev *tree.Event) {
 
 // Reply implements replica.Sink.
 func (s applySink) Reply(req uint64, z zxid.Zxid, txn *tree.Transaction, res *tree.Result) {
+	if txn.Settings&tree.SettingLocalSession != 0 && txn.Op != tree.OpReconfig {
+		s.n.locals.wrote(txn.Session, -1)
+	}
 	c := s.n.loop.conns[req>>sequenceBits]
 	if c == nil {
 		return
 	}
 	if txn.Op == tree.OpCreateSession || txn.Op == tree.OpAttachSession {
-		c.established(txn, res)
+		c.established(res)
 	} else {
 		c.complete(req&(1<<sequenceBits-1), z, res)
 	}

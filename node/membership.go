@@ -44,11 +44,11 @@ func (g *guestBook) add(id zxid.ServerID, in guest) error {
 	return nil
 }
 
-func (g *guestBook) has(id zxid.ServerID) bool {
+func (g *guestBook) find(id zxid.ServerID) (guest, bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	_, known := g.byID[id]
-	return known
+	found, known := g.byID[id]
+	return found, known
 }
 
 func (g *guestBook) remove(id zxid.ServerID) bool {
@@ -129,7 +129,8 @@ func (n *Node) refreshPeers() {
 	for _, p := range t.Peers() {
 		// A member that was removed and is here goes on as a guest.
 		at, wasMember := n.loop.rows[p.ID]
-		if wasMember && !isMember(p.ID) && !n.guests.has(p.ID) && t.Hears(p.ID) && n.guests.add(p.ID, guest{at: at}) == nil {
+		_, isGuest := n.guests.find(p.ID)
+		if wasMember && !isMember(p.ID) && !isGuest && t.Hears(p.ID) && n.guests.add(p.ID, guest{at: at}) == nil {
 			n.replica.AddGuest(p.ID)
 		}
 	}

@@ -65,6 +65,12 @@ type Options struct {
 	OutstandingMax    int // writes under way before clients are held back
 	RequestsPerClient int // requests of one connection under way before it is not read
 
+	LocalSessions      LocalSessions
+	Throttle           Throttle
+	ConnectionThrottle ConnectionThrottle
+	// ReadOnly serves clients that ask for it while there is no leader.
+	ReadOnly bool
+
 	Reaping replica.Reaping
 
 	SnapshotRecords int
@@ -144,12 +150,15 @@ type Node struct {
 	replica   *replica.Replica
 	watchLock sync.Mutex
 
-	serving     atomic.Bool
+	serving     atomic.Uint32 // a sessionMode
 	appliedZxid atomic.Uint64
 	roleText    atomic.Pointer[roleStatus]
 
-	clients clientTable
-	loop    loopState
+	clients   clientTable
+	locals    localSessions
+	bucket    tokenBucket
+	throttled throttleCounters
+	loop      loopState
 
 	stop     chan struct{}
 	stopOnce sync.Once
@@ -168,7 +177,7 @@ func Open(o Options) (*Node, error) {
 		return nil, err
 	}
 	n := &Node{opt: o, log: o.Log, auth: providers, inbox: newInbox(), flusher: newFlusher(), started: time.Now(),
-		admission: newAdmission(o.OutstandingMax), random: newRandom(), stop: make(chan struct{})}
+		admission: newAdmission(o.OutstandingMax, o.Throttle.Requests), random: newRandom(), stop: make(chan struct{})}
 	if o.Faults != nil {
 		n.faults.enabled = true
 		n.setFaults(*o.Faults)
@@ -176,6 +185,7 @@ func Open(o Options) (*Node, error) {
 	n.traceMask.Store(defaultTraceMask)
 	n.clients.init()
 	n.loop.init()
+	n.bucket.init(o.ConnectionThrottle, monotonic())
 	if err := n.recover(); err != nil {
 		return nil, err
 	}
@@ -183,6 +193,7 @@ func Open(o Options) (*Node, error) {
 		n.closeFiles()
 		return nil, err
 	}
+	n.locals.init(localLife(o.ID, n.disk.Identity().Incarnation, n.disk.Boot()))
 	n.writer = newLogWriter(n, n.disk)
 	n.wg.Go(n.writer.run)
 	n.wg.Go(n.run)
@@ -228,8 +239,8 @@ func (n *Node) startTransport() error {
 // ClientAddr returns the address clients connect to.
 func (n *Node) ClientAddr() net.Addr { return n.listener.Addr() }
 
-// Serving reports whether clients are served.
-func (n *Node) Serving() bool { return n.serving.Load() }
+// Serving reports whether all clients are served, not read-only ones alone.
+func (n *Node) Serving() bool { return n.mode() == modeReadWrite }
 
 func (n *Node) applied() zxid.Zxid { return zxid.Zxid(n.appliedZxid.Load()) }
 
@@ -264,6 +275,7 @@ func (n *Node) wait() error {
 	if n.listener != nil {
 		_ = n.listener.Close()
 	}
+	n.locals.begin(modeClosed)
 	n.clients.closeAll()
 	if t := n.loop.transport.Load(); t != nil {
 		_ = t.Close()

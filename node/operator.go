@@ -132,6 +132,7 @@ type selfDescription struct {
 	Serving   bool                  `json:"serving"`
 	Why       string                `json:"why,omitempty"` // the last decision of the election, or what ended a role
 	Version   string                `json:"version"`
+	Config    string                `json:"config,omitempty"` // version of the configuration, in hexadecimal
 	Members   []string              `json:"members,omitempty"`
 	Followers []followerDescription `json:"followers,omitempty"` // a leader's
 }
@@ -143,6 +144,7 @@ type followerDescription struct {
 	UpToDate bool   `json:"up_to_date"`
 	Zxid     string `json:"zxid"`
 	InFlight int    `json:"in_flight_bytes"`
+	Row      string `json:"row,omitempty"` // of a guest
 }
 
 func (n *Node) wordSelf() string {
@@ -163,7 +165,7 @@ func (n *Node) describeSelf() selfDescription {
 		d.Row = fmt.Sprintf("server.%d=%s", n.opt.ID, row)
 	}
 	if cfg := core.Configuration(); cfg != nil {
-		d.Cluster = fmt.Sprintf("%x", cfg.Cluster)
+		d.Cluster, d.Config = fmt.Sprintf("%x", cfg.Cluster), fmt.Sprintf("%x", uint64(n.replica.State().ConfigZxid))
 		for _, m := range cfg.Members {
 			if m.Address != "" {
 				d.Members = append(d.Members, fmt.Sprintf("server.%d=%s", m.ID, m.Address))
@@ -175,7 +177,11 @@ func (n *Node) describeSelf() selfDescription {
 	}
 	if core.IsLeader() {
 		for _, f := range core.Followers() {
-			d.Followers = append(d.Followers, followerDescription{uint32(f.Server), f.Member, f.Voter, f.UpToDate, f.Matched.String(), f.InFlight})
+			row := ""
+			if g, ok := n.guests.find(f.Server); ok && !f.Member {
+				row = g.at.Line()
+			}
+			d.Followers = append(d.Followers, followerDescription{uint32(f.Server), f.Member, f.Voter, f.UpToDate, f.Matched.String(), f.InFlight, row})
 		}
 	}
 	return d

@@ -91,8 +91,8 @@ func TestAWriteIsNotOrderedBeforeTheSyncInFrontOfIt(t *testing.T) {
 	create := wire.CreateRequest{Path: []byte("/x"), ACL: wire.NewACLs(wire.WorldAnyone(wire.PermAll))}
 	var w batchWork
 	c.mu.Lock()
-	c.request(&w, sync.Append(wire.RequestHeader{Xid: 1, Op: wire.OpSync}.Append(nil)))
-	c.request(&w, create.Append(wire.RequestHeader{Xid: 2, Op: wire.OpCreate}.Append(nil)))
+	c.request(&w, sync.Append(wire.RequestHeader{Xid: 1, Op: wire.OpSync}.Append(nil)), 0)
+	c.request(&w, create.Append(wire.RequestHeader{Xid: 2, Op: wire.OpCreate}.Append(nil)), 0)
 	if w.writes != 0 || len(w.syncs) != 1 || c.queue.len() != 2 {
 		t.Errorf("before the grant: %d writes handed on, %d syncs, queue of %d; want 0, 1, 2", w.writes, len(w.syncs), c.queue.len())
 	}

@@ -10,7 +10,7 @@ import (
 
 // roleStatus is what the four-letter words tell of the server's part.
 type roleStatus struct {
-	mode   string // standalone, leader, follower, observer, looking
+	mode   string // standalone, leader, follower, observer, looking, read-only
 	phase  string
 	leader zxid.ServerID
 	epoch  zxid.Epoch
@@ -31,6 +31,9 @@ func (n *Node) noteRole(core *zab.Core) {
 		if !core.Voter() {
 			s.mode = "observer"
 		}
+	}
+	if n.mode() == modeReadOnly {
+		s.mode = "read-only"
 	}
 	if old := n.roleText.Load(); old != nil && old.mode == s.mode && old.phase == s.phase && old.leader == s.leader && old.epoch == s.epoch {
 		return

@@ -7,7 +7,8 @@ import "time"
 // is often enough for none to end early.
 func (n *Node) touchSessions() {
 	every := min(time.Duration(n.opt.TickMs)*time.Millisecond/2, time.Duration(n.opt.MinSessionMs)*time.Millisecond/4)
-	t := time.NewTicker(max(every, 10*time.Millisecond))
+	every = max(every, 10*time.Millisecond)
+	t := time.NewTicker(every)
 	defer t.Stop()
 	for {
 		select {
@@ -17,10 +18,11 @@ func (n *Node) touchSessions() {
 		}
 		var sessions []uint64
 		n.clients.each(func(c *clientConn) {
-			if c.session.Load() != 0 && c.active.Swap(false) {
-				sessions = append(sessions, c.session.Load())
+			if id := c.session.Load(); id != 0 && c.active.Swap(false) && !n.locals.touch(id) {
+				sessions = append(sessions, id)
 			}
 		})
+		n.expireLocal(monotonic(), every)
 		if len(sessions) > 0 {
 			n.inbox.post(func() { n.replica.Touch(sessions) })
 		}

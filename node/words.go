@@ -55,7 +55,7 @@ func (c *clientConn) serveWord(word string, in *inputBuffer) {
 }
 
 func (n *Node) wordAllowed(word string) bool {
-	return word == "srvr" || word == "self" || word == "oper" || slices.Contains(n.opt.FourLetterWords, "*") || slices.Contains(n.opt.FourLetterWords, word)
+	return word == "srvr" || word == "isro" && n.opt.ReadOnly || word == "self" || word == "oper" || slices.Contains(n.opt.FourLetterWords, "*") || slices.Contains(n.opt.FourLetterWords, word)
 }
 
 func (n *Node) word(word string, c *clientConn) string {
@@ -63,10 +63,7 @@ func (n *Node) word(word string, c *clientConn) string {
 	case "ruok":
 		return "imok"
 	case "isro":
-		if n.Serving() {
-			return "rw"
-		}
-		return "null"
+		return [...]string{modeClosed: "null", modeReadWrite: "rw", modeReadOnly: "ro"}[n.mode()]
 	case "gtmk":
 		return strconv.FormatInt(n.traceMask.Load(), 10)
 	case "envi":
@@ -74,7 +71,7 @@ func (n *Node) word(word string, c *clientConn) string {
 	case "self":
 		return n.wordSelf()
 	}
-	if !n.Serving() && word != "mntr" {
+	if n.mode() == modeClosed && word != "mntr" {
 		return notServing
 	}
 	switch word {
@@ -170,7 +167,11 @@ func (n *Node) wordServer() string {
 	n.tree.RLock()
 	nodes := n.replica.State().Tree.NodeCount()
 	n.tree.RUnlock()
-	s := fmt.Sprintf("Latency min/avg/max: %d/%s/%d\nReceived: %d\nSent: %d\nConnections: %d\nOutstanding: %d\nZxid: %s\nMode: %s\nNode count: %d\n",
+	s := ""
+	if n.mode() == modeReadOnly {
+		s = "READ-ONLY mode; serving only read-only clients\n"
+	}
+	s += fmt.Sprintf("Latency min/avg/max: %d/%s/%d\nReceived: %d\nSent: %d\nConnections: %d\nOutstanding: %d\nZxid: %s\nMode: %s\nNode count: %d\n",
 		l.min.Milliseconds(), decimal(l.mean()), l.max.Milliseconds(), received, sent, n.clients.count(), outstanding,
 		n.applied(), role.mode, nodes)
 	if role.mode == "leader" {
@@ -281,6 +282,8 @@ func (n *Node) wordMonitor() string {
 	summary(put, "pause_time_ms", n.counters.pauses.get())
 	summary(put, "readlatency", n.counters.readLatency.get())
 	summary(put, "updatelatency", n.counters.writeLatency.get())
+	n.throttled.report(put)
+	n.bucket.report(put)
 	n.monitorQuorum(put, role)
 	return b.String()
 }
@@ -304,7 +307,7 @@ func (n *Node) monitorTree(put func(string, any)) {
 	put("ephemerals_count", s.Tree.EphemeralCount())
 	put("approximate_data_size", s.Tree.DataBytes())
 	put("global_sessions", s.Tree.SessionCount())
-	put("local_sessions", 0)
+	put("local_sessions", n.locals.count())
 }
 
 func (n *Node) monitorQuorum(put func(string, any), role *roleStatus) {
@@ -370,7 +373,15 @@ func (n *Node) dumpSessions(b *strings.Builder) {
 	n.tree.RLock()
 	defer n.tree.RUnlock()
 	t := n.replica.State().Tree
-	fmt.Fprintf(b, "SessionTracker dump:\nGlobal Sessions(%d):\n", t.SessionCount())
+	b.WriteString("SessionTracker dump:\n")
+	if n.opt.LocalSessions.Enabled || n.mode() == modeReadOnly {
+		local := n.locals.list()
+		fmt.Fprintf(b, "Local Sessions(%d):\n", len(local))
+		for _, s := range local {
+			fmt.Fprintf(b, "0x%x\t%dms\n", s.ID, s.TimeoutMs)
+		}
+	}
+	fmt.Fprintf(b, "Global Sessions(%d):\n", t.SessionCount())
 	type owner struct {
 		id    uint64
 		paths []string

@@ -15,6 +15,7 @@ type client struct {
 	w        *World
 	n        int
 	session  uint64
+	local    bool // nobody but its server knows the session
 	password [wire.PasswordBytes]byte
 	at       *server // attached here; nil while it is not connected
 	attempt  uint64  // changes with every connection
@@ -64,6 +65,12 @@ func (c *client) connect() {
 		return
 	}
 	c.attempt++
+	if c.session == 0 && c.w.cli.IntN(3) == 0 {
+		// As a server's table of local sessions does it: no transaction.
+		c.at, c.local, c.ephemeral = s, true, ""
+		c.session = tree.LocalSessionBit | uint64(c.n)<<32 | c.attempt
+		return
+	}
 	c.at, c.busy = s, true
 	c.current = operation{kind: "connect"}
 	txn := tree.Transaction{Op: tree.OpCreateSession}
@@ -87,9 +94,22 @@ func (c *client) impatient(attempt uint64) {
 	}
 }
 
+// upgrade makes a local session global, in front of the write that needs it.
+func (c *client) upgrade() {
+	c.local = false
+	c.password = [wire.PasswordBytes]byte{byte(c.n), byte(c.attempt), byte(c.attempt >> 8)}
+	s := c.at
+	b := tree.AppendTransaction(nil, &tree.Transaction{Op: tree.OpCreateSession, Origin: s.id, Session: c.session,
+		Body: tree.AppendSessionBody(nil, sessionTimeoutMs, c.password, c.attempt)})
+	s.input(func() { s.replica.Submit(b) })
+}
+
 func (c *client) submit(txn *tree.Transaction) {
 	s := c.at
 	s.nextRequest++
+	if c.local {
+		txn.Settings |= tree.SettingLocalSession
+	}
 	txn.Origin, txn.Request, c.awaits = s.id, s.nextRequest, s.nextRequest
 	s.pending[s.nextRequest] = c
 	b := tree.AppendTransaction(nil, txn)
@@ -126,11 +146,18 @@ func (c *client) next() {
 		txn.Op = tree.OpCreate
 		txn.Body = (&wire.CreateRequest{Path: []byte("/queue/n-"), ACL: openACL, Flags: 2}).Append(nil)
 	case k < 80:
-		c.ephemeral = fmt.Sprintf("/live/%d-%d", c.n, c.session)
+		if c.local {
+			c.upgrade()
+		}
+		c.ephemeral = livePath(c.n, c.session)
 		c.current = operation{kind: "ephemeral"}
 		txn.Op = tree.OpCreate
 		txn.Body = (&wire.CreateRequest{Path: []byte(c.ephemeral), ACL: openACL, Flags: 1}).Append(nil)
 	case k < 85:
+		if c.local {
+			c.disconnected()
+			return
+		}
 		c.current = operation{kind: "close"}
 		txn.Op = tree.OpCloseSession
 	default:
@@ -182,7 +209,7 @@ func (c *client) answered(s *server, z zxid.Zxid, txn *tree.Transaction, res *tr
 		if c.current.kind == "cas" {
 			c.casTried-- // refused: it had no effect
 		}
-		c.at = nil
+		c.disconnected()
 	case wire.ErrBadVersion:
 		c.casTried--
 	case wire.ErrNodeExists:
@@ -219,7 +246,14 @@ func (c *client) succeeded(txn *tree.Transaction, res *tree.Result) {
 	}
 }
 
-func (c *client) disconnected() { c.at, c.busy, c.awaits = nil, false, 0 }
+func (c *client) disconnected() {
+	c.at, c.busy, c.awaits = nil, false, 0
+	if c.local {
+		c.session, c.local = 0, false
+	}
+}
+
+func livePath(n int, session uint64) string { return fmt.Sprintf("/live/%d-%d", n, session) }
 
 // loseClients closes the connections of a server that serves nobody any more.
 func (s *server) loseClients() {
@@ -255,12 +289,21 @@ func (w *World) clientsLeave(s *server, session uint64, owner zxid.ServerID) {
 	}
 }
 
+// sessionClosed also checks that an upgraded session leaves no ephemeral node.
 func (w *World) sessionClosed(s *server, session uint64) {
 	for _, c := range w.clients {
+		if tree.IsLocalSession(session) && s.has(livePath(c.n, session)) {
+			w.fail("server %d: session %x ended and %s is there (L01)", s.id, session, livePath(c.n, session))
+		}
 		if c.at == s && c.session == session {
 			c.disconnected()
 		}
 	}
+}
+
+func (s *server) has(path string) bool {
+	_, res := s.replica.State().Tree.Read(wire.OpExists, (&wire.PathWatchRequest{Path: []byte(path)}).Append(nil), &tree.Reader{}, nil)
+	return res.Err == wire.OK
 }
 
 // sharedVersion reads the shared counter's version on a server.

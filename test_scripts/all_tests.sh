@@ -32,6 +32,7 @@ GOOS=darwin GOARCH=arm64 CGO_ENABLED=0 go vet ./storage/... ./node/... ./peer/..
 
 step "the launcher scripts"
 ./test_scripts/scripts_test.sh
+PHASE=2 ./test_scripts/phases.sh
 
 step "real processes and other clients"
 go test -count=1 -timeout 15m -p 1 ./test_scripts/...

@@ -112,6 +112,9 @@ func (t *Tree) create(c *change, op wire.OpCode, req *wire.CreateRequest, res *O
 	if code := firstCode(checkCreateMode(op, req, c.settings), checkSlash(req.Path)); code != wire.OK {
 		return code
 	}
+	if req.Flags.Ephemeral() && c.settings&SettingLocalSession != 0 {
+		return wire.ErrEphemeralOnLocalSession
+	}
 	rawACL, code := t.resolveACL(req.ACL, c.ids, c.settings)
 	if code != wire.OK {
 		return code
@@ -144,7 +147,7 @@ func (t *Tree) delete(c *change, req *wire.PathVersionRequest) wire.ErrorCode {
 	if !t.acls.byID[parent.acl].allows(wire.PermDelete, c.ids, c.settings) {
 		return wire.ErrNoAuth
 	}
-	n := t.nodes[string(req.Path)]
+	n := t.nodes.findBytes(req.Path)
 	switch {
 	case n == nil:
 		return wire.ErrNoNode
@@ -204,7 +207,7 @@ func (t *Tree) writable(c *change, path []byte, want wire.Perms) (*znode, wire.E
 	if code := wire.CheckPath(path); code != wire.OK {
 		return nil, code
 	}
-	n := t.nodes[string(path)]
+	n := t.nodes.findBytes(path)
 	if n == nil {
 		return nil, wire.ErrNoNode
 	}
@@ -281,7 +284,7 @@ func (t *Tree) reap(c *change, r *wire.Reader) wire.ErrorCode {
 	if !r.OK() {
 		return wire.ErrMarshalling
 	}
-	n := t.nodes[string(req.Path)]
+	n := t.nodes.findBytes(req.Path)
 	switch {
 	case n == nil:
 		return wire.ErrNoNode
@@ -297,7 +300,7 @@ func (t *Tree) reap(c *change, r *wire.Reader) wire.ErrorCode {
 // setConfig writes the membership text, which counts no version: -1 from the
 // first text on. A server on its own has none, and its node stays as it began.
 func (t *Tree) setConfig(c *change, text []byte, res *Result) wire.ErrorCode {
-	n := t.nodes[pathConfig]
+	n := t.nodes.find(pathConfig)
 	if n == nil || c.session != 0 {
 		return wire.ErrNoAuth
 	}

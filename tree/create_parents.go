@@ -84,7 +84,7 @@ func (t *Tree) createParents(c *change, req *wire.CreateRequest, res *OpResult) 
 // its path up to the slash behind it: what follows, up to lastSlash, is missing.
 func (t *Tree) nearest(c *change, path []byte, lastSlash int) (*znode, int, wire.ErrorCode) {
 	for end := lastSlash; end > 0; end = bytes.LastIndexByte(path[:end], '/') {
-		if n := t.nodes[string(path[:end])]; n != nil {
+		if n := t.nodes.findBytes(path[:end]); n != nil {
 			return n, end, wire.OK
 		}
 		if c.parentPathBytes += end; c.parentPathBytes > parentPathBytesMax {

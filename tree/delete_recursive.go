@@ -25,7 +25,7 @@ func (t *Tree) deleteRecursive(c *change, req *wire.DeleteRecursiveRequest, res 
 	if !t.acls.byID[parent.acl].allows(wire.PermDelete, c.ids, c.settings) {
 		return wire.ErrNoAuth
 	}
-	top := t.nodes[string(req.Path)]
+	top := t.nodes.findBytes(req.Path)
 	switch {
 	case top == nil:
 		return wire.ErrNoNode

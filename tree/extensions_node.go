@@ -8,7 +8,7 @@ var extensionsNode = &znode{path: wire.PathExtensions, data: wire.AppendExtensio
 
 // node finds what a reader can see at path.
 func (t *Tree) node(path []byte) *znode {
-	if n := t.nodes[string(path)]; n != nil {
+	if n := t.nodes.findBytes(path); n != nil {
 		return n
 	}
 	if string(path) == wire.PathExtensions {

@@ -176,9 +176,16 @@ func (f *fixture) takeEvents() []firedEvent {
 // fullDigest computes the digest from nothing, which the incremental one must equal.
 func fullDigest(t *Tree) uint64 {
 	var sum uint64
-	for _, n := range t.nodes {
-		sum += t.statTerm(n) + dataTerm(n)
+	found := 0
+	for i := range t.nodes.shards {
+		for _, n := range t.nodes.shards[i].nodes {
+			if n != nil {
+				found++
+				sum += t.statTerm(n) + dataTerm(n)
+			}
+		}
 	}
+	assert(found == t.nodes.len(), "the index counts %d nodes and has %d", t.nodes.len(), found)
 	for _, s := range t.sessions {
 		sum += s.term()
 	}

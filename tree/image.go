@@ -19,7 +19,7 @@ type Image struct {
 func (t *Tree) BeginImage() *Image {
 	assert(t.image == nil, "an image is already being taken")
 	img := &Image{tree: t, header: imageHeader{
-		lastApplied: t.lastApplied, nodes: uint64(len(t.nodes)),
+		lastApplied: t.lastApplied, nodes: uint64(t.nodes.len()),
 		sessions: uint64(len(t.sessions)), acls: uint32(len(t.acls.byRaw)), digest: t.digest,
 	}}
 	img.pending = appendImageHeader(nil, img.header)

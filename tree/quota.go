@@ -37,7 +37,7 @@ func quotaTarget(path, name string) (string, bool) {
 
 func (t *Tree) quotaAttached(n *znode) {
 	if target, ok := quotaTarget(n.path, quotaLimitsName); ok {
-		q := &quota{path: target, limits: n, stats: t.nodes[pathQuota+target+quotaStatsName]}
+		q := &quota{path: target, limits: n, stats: t.nodes.find(pathQuota + target + quotaStatsName)}
 		q.count, q.bytes = t.measure(target)
 		t.quotas[target] = q
 		t.quotaDirty(q)
@@ -64,7 +64,7 @@ func (t *Tree) quotaDetached(n *znode) {
 
 // measure counts the nodes and the data of a subtree.
 func (t *Tree) measure(path string) (count, bytes int64) {
-	for n := t.nodes[path]; n != nil; n = nextInSubtree(n, path) {
+	for n := t.nodes.find(path); n != nil; n = nextInSubtree(n, path) {
 		count++
 		bytes += int64(len(n.data))
 	}
@@ -100,7 +100,7 @@ func (t *Tree) quotaDirty(q *quota) {
 func (t *Tree) flushQuotas() {
 	for _, q := range t.dirtyQuotas {
 		q.dirty = false
-		current := t.quotas[q.path] == q || q.once && t.nodes[q.stats.path] == q.stats
+		current := t.quotas[q.path] == q || q.once && t.nodes.find(q.stats.path) == q.stats
 		if q.stats != nil && current {
 			text := strconv.AppendInt([]byte("count="), q.count, 10)
 			text = strconv.AppendInt(append(text, ",bytes="...), q.bytes, 10)

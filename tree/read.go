@@ -175,7 +175,7 @@ func (t *Tree) appendDescendants(path []byte, who *Reader, dst []byte) ([]byte, 
 	if code != wire.OK {
 		return dst, code
 	}
-	count := len(t.nodes) - 1
+	count := t.nodes.len() - 1
 	if n != t.root {
 		count = 0
 		for d := nextInSubtree(n, n.path); d != nil; d = nextInSubtree(d, n.path) {
@@ -218,11 +218,11 @@ func (t *Tree) appendMultiRead(body []byte, who *Reader, dst []byte) ([]byte, wi
 // its session must be attached to its server, and it needs WRITE on
 // /zookeeper/config, or be an operator.
 func (t *Tree) CheckReconfig(txn *Transaction, settings Settings) wire.ErrorCode {
-	c := change{session: txn.Session, origin: txn.Origin}
+	c := change{session: txn.Session, origin: txn.Origin, settings: txn.Settings}
 	if code := t.checkOwner(&c); code != wire.OK {
 		return code
 	}
-	n := t.nodes[pathConfig]
+	n := t.nodes.find(pathConfig)
 	if txn.Settings&SettingOperator == 0 && (n == nil || !t.acls.byID[n.acl].allows(wire.PermWrite, txn.Identities, settings)) {
 		return wire.ErrNoAuth
 	}

@@ -146,7 +146,7 @@ func (rs *restorer) readSession(b []byte) bool {
 
 func (rs *restorer) readNode(b []byte) bool {
 	n, ok := decodeImageNode(b)
-	if !ok || wire.CheckPath(n.path) != wire.OK || rs.t.nodes[n.path] != nil {
+	if !ok || wire.CheckPath(n.path) != wire.OK || rs.t.nodes.find(n.path) != nil {
 		return false
 	}
 	a := rs.acls[n.acl]
@@ -159,7 +159,7 @@ func (rs *restorer) readNode(b []byte) bool {
 	a.refs++
 	n.acl = a.id
 	rs.nodes = append(rs.nodes, n)
-	rs.t.nodes[n.path] = n
+	rs.t.nodes.insert(n)
 	return true
 }
 
@@ -179,13 +179,19 @@ func (rs *restorer) finish(end []byte) error {
 		}
 	}
 	for _, path := range [...]string{pathRoot, pathSystem, pathQuota, pathConfig} {
-		if n := t.nodes[path]; n == nil || n.kind != kindPersistent {
+		if n := t.nodes.find(path); n == nil || n.kind != kindPersistent {
 			return fmt.Errorf("%w: system node %s is missing", ErrCorrupt, path)
 		}
 	}
+	var parent *znode // of the node before: siblings come one behind the other
 	for _, n := range rs.nodes {
-		parent := t.nodes[wire.Parent(n.path)]
-		if n.path != pathRoot && (parent == nil || parent.kind == kindEphemeral) {
+		if n.path == pathRoot {
+			continue
+		}
+		if p := wire.Parent(n.path); parent == nil || parent.path != p {
+			parent = t.nodes.find(p)
+		}
+		if parent == nil || parent.kind == kindEphemeral {
 			return fmt.Errorf("%w: %q has no parent", ErrCorrupt, n.path)
 		}
 		n.parent = parent

@@ -10,7 +10,7 @@ import (
 
 // Session is what every server knows about a client's session.
 type Session struct {
-	ID        uint64 // the zxid of the transaction that created it
+	ID        uint64 // the zxid of the transaction that created it, or LocalSessionBit and what its server chose
 	TimeoutMs int32
 	Owner     zxid.ServerID // the only server whose writes for it are applied
 	Nonce     uint64        // which of the owner's connections has it
@@ -88,6 +88,8 @@ func (t *Tree) checkOwner(c *change) wire.ErrorCode {
 	}
 	s := t.sessions[c.session]
 	switch {
+	case c.settings&SettingLocalSession != 0:
+		return checkLocalOwner(c.session, s)
 	case s == nil:
 		return wire.ErrSessionExpired
 	case s.Owner != c.origin:
@@ -99,6 +101,10 @@ func (t *Tree) checkOwner(c *change) wire.ErrorCode {
 func (t *Tree) createSession(c *change, body []byte, res *Result) wire.ErrorCode {
 	b, ok := decodeSessionBody(body)
 	id := uint64(c.zxid)
+	if c.session != 0 {
+		id = c.session
+		ok = ok && IsLocalSession(id)
+	}
 	if !ok || id == 0 || t.sessions[id] != nil {
 		return wire.ErrMarshalling
 	}

@@ -23,7 +23,7 @@ const (
 	OpCreateTTL       Op = 21
 	OpDeleteRecursive Op = 30
 	OpCreateParents   Op = 31
-	OpCreateSession   Op = 100 // the new session's id is the zxid; body AppendSessionBody
+	OpCreateSession   Op = 100 // the new session's id is the zxid, or Session where a local one becomes global; body AppendSessionBody
 	OpAttachSession   Op = 101 // moves Session to Origin; body AppendSessionBody
 	OpCloseSession    Op = 102 // no body
 	OpSetConfig       Op = 103 // replaces the text of /zookeeper/config; body is the text
@@ -58,6 +58,10 @@ const (
 	SettingSASL                               // sasl is a known ACL scheme
 	SettingX509                               // x509 is a known ACL scheme
 )
+
+// SettingLocalSession is an origin's word that its client's session was local when
+// the client asked. The leader's stamp leaves it in place.
+const SettingLocalSession Settings = 1 << 6
 
 // SettingOperator is an origin's word to its leader, in a transaction on its way
 // there: the client runs on the server's own host and may change the membership.

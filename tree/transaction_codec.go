@@ -52,11 +52,12 @@ func TransactionOp(b []byte) Op {
 	return Op(b[offsetOp])
 }
 
-// StampTransaction sets settings and time of an encoded transaction.
+// StampTransaction sets settings and time of an encoded transaction. What the
+// origin says of its client's session stays: nobody else knows.
 func StampTransaction(b []byte, settings Settings, timeMs int64) {
 	assert(len(b) >= offsetRest, "stamp on %d bytes", len(b))
 	assert(timeMs >= 0 && timeMs <= TimeMsMax, "time outside of 48 bits")
-	b[offsetSettings] = byte(settings)
+	b[offsetSettings] = byte(settings&^SettingLocalSession) | b[offsetSettings]&byte(SettingLocalSession)
 	appendTime(b[offsetTime:offsetTime], timeMs)
 }
 

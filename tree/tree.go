@@ -18,7 +18,7 @@ const (
 // Tree is the replicated state of one server. See the package comment for who
 // may call what at the same time.
 type Tree struct {
-	nodes       map[string]*znode
+	nodes       *pathIndex
 	root        *znode
 	acls        aclTable
 	sessions    map[uint64]*session
@@ -43,7 +43,7 @@ type Tree struct {
 
 func newTree() *Tree {
 	return &Tree{
-		nodes:    make(map[string]*znode),
+		nodes:    newPathIndex(),
 		acls:     aclTable{byRaw: make(map[string]*acl)},
 		sessions: make(map[uint64]*session),
 		reapable: make(map[*znode]struct{}),
@@ -79,7 +79,7 @@ func (t *Tree) SetLastApplied(z zxid.Zxid) {
 func (t *Tree) Digest() uint64 { return t.digest }
 
 // NodeCount returns the number of nodes, the root and system nodes included.
-func (t *Tree) NodeCount() int { return len(t.nodes) }
+func (t *Tree) NodeCount() int { return t.nodes.len() }
 
 // DataBytes returns the bytes of all paths and data.
 func (t *Tree) DataBytes() int64 { return t.dataBytes }
@@ -93,23 +93,27 @@ func (t *Tree) parentOf(path []byte, lastSlash int) *znode {
 	if lastSlash == 0 {
 		return t.root
 	}
-	return t.nodes[string(path[:lastSlash])]
+	return t.nodes.findBytes(path[:lastSlash])
 }
 
 // attach puts a node with path, data, numbers and a counted ACL into the tree
 // and into every index. Its parent, found by path, is changed by the caller.
 func (t *Tree) attach(n *znode) {
+	t.nodes.insert(n)
 	t.link(n)
 	t.quotaAdd(n.path, 1, int64(len(n.data)))
 	t.quotaAttached(n)
 }
 
-// link is attach without the quotas, which need the whole subtree to be there.
+// link is attach for a node that can be found already, without the quotas, which
+// need the whole subtree to be there.
 func (t *Tree) link(n *znode) {
 	if n.path == pathRoot {
 		t.root = n
 	} else {
-		n.parent = t.nodes[wire.Parent(n.path)]
+		if n.parent == nil {
+			n.parent = t.nodes.find(wire.Parent(n.path))
+		}
 		assert(n.parent != nil, "a node has no parent")
 		if n.parent.children == nil {
 			n.parent.children = &childList{}
@@ -117,7 +121,6 @@ func (t *Tree) link(n *znode) {
 		n.parent.children.insert(n, n.parent.prefix())
 	}
 	n.mark = t.mark
-	t.nodes[n.path] = n
 	t.dataBytes += int64(len(n.path) + len(n.data))
 	t.digest += t.statTerm(n) + dataTerm(n)
 	switch n.kind {
@@ -151,7 +154,7 @@ func (t *Tree) detach(n *znode) {
 	}
 	t.digest -= t.statTerm(n) + dataTerm(n)
 	t.dataBytes -= int64(len(n.path) + len(n.data))
-	delete(t.nodes, n.path)
+	t.nodes.remove(n)
 	n.parent.children.remove(n, n.parent.prefix())
 	if n.parent.children.count == 0 {
 		n.parent.children = nil

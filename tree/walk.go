@@ -34,13 +34,13 @@ func nextInSubtree(n *znode, path string) *znode {
 
 // nextAfterPath resumes a walk behind path, whether or not path still exists.
 func (t *Tree) nextAfterPath(path string) *znode {
-	if n := t.nodes[path]; n != nil {
+	if n := t.nodes.find(path); n != nil {
 		return next(n)
 	}
 	for path != "" {
 		name := wire.Base(path)
 		path = wire.Parent(path)
-		parent := t.nodes[path]
+		parent := t.nodes.find(path)
 		if parent == nil {
 			continue
 		}

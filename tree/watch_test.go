@@ -209,7 +209,7 @@ func TestEventsAreFilteredByACL(t *testing.T) {
 	if want := []string{"/", "/p/c"}; !reflect.DeepEqual(sink.paths, want) {
 		t.Errorf("got %v, want %v", sink.paths, want)
 	}
-	if ev := (&Event{Path: "/p", acl: f.tree.acls.byID[f.tree.nodes["/p"].acl]}); !ev.Readable(NewIdentities([]Identity{Super})) {
+	if ev := (&Event{Path: "/p", acl: f.tree.acls.byID[f.tree.nodes.find("/p").acl]}); !ev.Readable(NewIdentities([]Identity{Super})) {
 		t.Error("super may read everything")
 	}
 }

@@ -49,15 +49,14 @@ func bracketed(host string) string {
 	return host
 }
 
-// QuorumAddress, ElectionAddress and ClientAddress are where to dial the server;
-// the last is empty where the line does not say it.
+// QuorumAddress is where the server's leader_port is.
 func (s *EnsembleServer) QuorumAddress() string { return joinPort(s.Host, s.QuorumPort) }
 
-// ElectionAddress is described with QuorumAddress.
+// ElectionAddress is where the server's server_port is.
 func (s *EnsembleServer) ElectionAddress() string { return joinPort(s.Host, s.ElectionPort) }
 
-// ClientAddress is described with QuorumAddress. A server that listens on every
-// address is reached by the one that the others use.
+// ClientAddress is where clients connect, empty where the line does not say it. A
+// server that listens on every address is reached by the one that the others use.
 func (s *EnsembleServer) ClientAddress() string {
 	if s.ClientPort == 0 {
 		return ""

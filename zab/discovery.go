@@ -192,7 +192,7 @@ func (c *Core) highestAccepted() zxid.Epoch {
 	}
 	voters := e
 	for _, l := range c.lead.links {
-		if l.hasInfo && l.accepted <= voters+learnerAheadMax {
+		if l.accepted <= voters+learnerAheadMax { // remembered, where a renewal has only just asked
 			e = max(e, l.accepted)
 		}
 	}

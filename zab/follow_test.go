@@ -72,3 +72,17 @@ func TestEmptiedVoterKeepsNoLeaderAlive(t *testing.T) {
 		t.Error("the new directory does not count although it is bound")
 	}
 }
+
+// What comes late on a link that was replaced belongs to nobody.
+func TestMessagesOfAnOlderLinkAreDropped(t *testing.T) {
+	c := newTestCore(2)
+	c.Follow(1)
+	c.LinkUp(1, 1, Incarnation{1})
+	c.LinkDown(1)
+	c.LinkUp(2, 1, Incarnation{1})
+	c.Ready()
+	c.Step(1, &Message{Kind: NewEpoch, Epoch: 7, Seq: 1})
+	if accepted, _ := c.Accepted(); accepted != 0 {
+		t.Errorf("epoch %d was accepted from a link that is gone", accepted)
+	}
+}

@@ -1,10 +1,8 @@
 package compatibility
 
 import (
-	"path/filepath"
 	"testing"
 
-	"github.com/zabkeeper/zabkeeper/test_scripts/processes"
 	"github.com/zabkeeper/zabkeeper/wire"
 )
 
@@ -23,11 +21,7 @@ var settingSetups = []struct {
 func TestConformanceOfSettings(t *testing.T) {
 	for _, setup := range settingSetups {
 		t.Run(setup.name, func(t *testing.T) {
-			port := func() int { return processes.FreePorts(t, 1)[0] }
-			servers := []*Server{started(t)(StartZabkeeper(processes.Binary, filepath.Join(memoryDir(t), "zabkeeper"), port(), setup.Configuration))}
-			if ZooKeeperInstalled() {
-				servers = append(servers, started(t)(StartZooKeeper(filepath.Join(memoryDir(t), "zookeeper"), port(), setup.Configuration)))
-			}
+			servers := startBoth(t, setup.Configuration)
 			for _, r := range setup.rows {
 				for _, s := range servers {
 					if r.later == "" || s.Name == "zabkeeper" {

@@ -57,6 +57,7 @@ func (u *user) resume(t *testing.T, servers ...*Server) *user {
 //
 // covers: O07, S04, Q05
 func TestLeaderIsKilled(t *testing.T) {
+	t.Parallel() // it waits, mostly
 	all := leaderFirst(t, startEnsemble(t))
 	u := connectFor(t, all[0], 20_000)
 	path := home(t, u)
@@ -89,6 +90,7 @@ func TestLeaderIsKilled(t *testing.T) {
 //
 // covers: O06, C18
 func TestMinority(t *testing.T) {
+	t.Parallel() // it waits, mostly
 	all := leaderFirst(t, startEnsemble(t))
 	for _, left := range []int{0, 1} { // a leader that loses its followers, a follower that is left alone
 		u := connectFor(t, all[left], 30_000)

@@ -60,6 +60,9 @@ type Configuration struct {
 	Lines string // of zoo.cfg
 	Host  string // where clients connect; empty for 127.0.0.1
 	JAAS  string // the file with the users; empty for none
+	// Number is the server's in the ensemble that Lines name; 0 for one alone.
+	Number int
+	Java   []string // of ZooKeeper's command line
 }
 
 func (c *Configuration) host() string {
@@ -80,6 +83,7 @@ func StartZooKeeper(dir string, port int, c Configuration) (*Server, error) {
 	s := &Server{Name: "ZooKeeper", command: []string{"java", "-Xmx512m", "-Dzookeeper.forceSync=no",
 		"-Dznode.container.checkIntervalMs=86400000", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
 		"-cp", strings.Join(zooKeeperJars, ":"), "org.apache.zookeeper.server.quorum.QuorumPeerMain", cfg}}
+	s.command = slices.Insert(s.command, 1, c.Java...)
 	if c.JAAS != "" {
 		s.command = slices.Insert(s.command, 1, "-Djava.security.auth.login.config="+filepath.Join(dir, jaasName))
 	}
@@ -122,6 +126,9 @@ func writeConfiguration(dir string, port int, c Configuration) (string, error) {
 	err := errors.Join(os.MkdirAll(data, 0o755), os.WriteFile(cfg, []byte(text), 0o644))
 	if c.JAAS != "" {
 		err = errors.Join(err, os.WriteFile(filepath.Join(dir, jaasName), []byte(c.JAAS), 0o600))
+	}
+	if c.Number != 0 {
+		err = errors.Join(err, os.WriteFile(filepath.Join(data, "myid"), strconv.AppendInt(nil, int64(c.Number), 10), 0o644))
 	}
 	return cfg, err
 }

@@ -1,11 +1,14 @@
 package faults
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/zabkeeper/zabkeeper/client"
 	"github.com/zabkeeper/zabkeeper/test_scripts/processes"
 )
 
@@ -17,6 +20,7 @@ func TestGrowAndShrink(t *testing.T) {
 	c := processes.New(t, 1)
 	c.Plan(4)
 	w := startWriters(t, c, 2)
+	pulse := startPulse(t, c)
 	for range 2 {
 		a, b := c.Join(), c.Join()
 		c.AwaitServing(a, b)
@@ -32,8 +36,39 @@ func TestGrowAndShrink(t *testing.T) {
 		before := w.answered()
 		processes.Eventually(t, "writes go on", func() bool { return w.answered() > before })
 	}
+	t.Logf("longest time without an answered write: %v", pulse())
 	t.Logf("%d writes answered", w.finish())
 	w.check(c.Servers[0])
+}
+
+// startPulse writes with one client that knows all servers, one write at a time.
+// The function that it returns stops it and tells the longest time between two
+// answers.
+func startPulse(t *testing.T, c *processes.Cluster) func() time.Duration {
+	t.Helper()
+	k, err := client.Dial(t.Context(), client.Options{Servers: c.Addresses(), SessionTimeout: 10 * time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := k.Create(t.Context(), "/pulse", nil, client.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	longest := make(chan time.Duration, 1)
+	go func() {
+		most, last := time.Duration(0), time.Now()
+		for ctx.Err() == nil {
+			if _, err := k.Set(ctx, "/pulse", nil, client.AnyVersion); err == nil {
+				most, last = max(most, time.Since(last)), time.Now()
+			}
+		}
+		_ = k.Close(context.WithoutCancel(ctx))
+		longest <- most
+	}()
+	return func() time.Duration {
+		cancel()
+		return <-longest
+	}
 }
 
 // voters runs a command that changes the membership and expects so many voters

@@ -12,6 +12,7 @@ import (
 	"github.com/zabkeeper/zabkeeper/wire"
 )
 
+// covers: K01
 func TestOneCommand(t *testing.T) {
 	_, addr := newServer(t)
 	tests := []struct {

@@ -3,9 +3,9 @@ SHELL := /bin/bash
 VERSION := $(shell git describe --tags --always 2>/dev/null || echo unknown)
 LINT_VERSION := v2.15.0
 TOOLS := $(CURDIR)/bin/tools
-FUZZTIME ?= 30s
+FUZZTIME ?= 10s
 
-.PHONY: build try test check layout lint fuzz bench mutants run stop clients clean
+.PHONY: build try test check layout lint coverage fuzz bench mutants run stop clients clean
 
 build: ## the static binary, bin/zabkeeper
 	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X github.com/zabkeeper/zabkeeper/cli.version=$(VERSION)" -o bin/zabkeeper .
@@ -30,7 +30,10 @@ $(TOOLS)/golangci-lint:
 lint: $(TOOLS)/golangci-lint ## golangci-lint with .golangci.yml
 	$(TOOLS)/golangci-lint run ./...
 
-fuzz: ## every fuzz target for FUZZTIME (30s)
+coverage: ## docs/coverage.md and its short form in README.md, out of the tests
+	go run ./test_scripts/coverage
+
+fuzz: ## every fuzz target for FUZZTIME (10s)
 	@set -e; for pkg in $$(go list ./...); do \
 	  for target in $$(go test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
 	    echo "== $$pkg $$target"; go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$pkg; \

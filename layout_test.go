@@ -46,8 +46,9 @@ var rings = map[string][]string{
 	"sim":                        {"node/replica", "node/disk", "storage", "tree", "wire", "zab", "election"},
 	"test_scripts/compatibility": {"sasl", "wire"},
 	"test_scripts/processes":     {},
+	"test_scripts/coverage":      {},
 	"test_scripts/faults":        {"test_scripts/processes", "client"},
-	"test_scripts/clients":       {"client", "sasl", "test_scripts/processes"},
+	"test_scripts/clients":       {"client", "sasl", "test_scripts/compatibility", "test_scripts/processes"},
 	"cli":                        {"balancer", "config", "node", "client", "sasl", "sim", "storage", "tree", "wire", "zab", "election", "peer"},
 }
 

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -11,6 +12,7 @@ import (
 	"github.com/zabkeeper/zabkeeper/wire"
 )
 
+// covers: K01
 func TestOneCommand(t *testing.T) {
 	_, addr := newServer(t)
 	tests := []struct {
@@ -251,7 +253,11 @@ func FuzzScriptLine(f *testing.F) {
 	f.Fuzz(func(t *testing.T, line string) {
 		name, rest := cutWord(line)
 		if c := commandNamed(name); c != nil {
-			in, err := c.parse(rest)
+			var in *input
+			var err error
+			if n := allocated(func() { in, err = c.parse(rest) }); n > uint64(256*len(line)+256<<10) {
+				t.Errorf("%d bytes allocated for %d", n, len(line))
+			}
 			if err == nil && (len(in.args) < c.least || c.most >= 0 && len(in.args) > c.most) {
 				t.Errorf("%q: got %d arguments, want %d to %d", line, len(in.args), c.least, c.most)
 			}
@@ -264,4 +270,13 @@ func TestConnectStringOfAConfiguration(t *testing.T) {
 	if got, want := connectStringOf(config), "100000000 0.0.0.0:2181,b:2182"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
+}
+
+// allocated is how many bytes fn allocates, whatever becomes of them.
+func allocated(fn func()) uint64 {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	fn()
+	runtime.ReadMemStats(&after)
+	return after.TotalAlloc - before.TotalAlloc
 }

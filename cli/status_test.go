@@ -13,6 +13,7 @@ func answerSrvr(epoch, mode string) string {
 	return strings.NewReplacer("%E", epoch, "%M", mode).Replace(srvr)
 }
 
+// covers: K03
 func TestStatus(t *testing.T) {
 	one, a := newServer(t)
 	two, b := newServer(t)
@@ -39,6 +40,7 @@ func TestStatus(t *testing.T) {
 	}
 }
 
+// covers: K03
 func TestStatusOfANodeTable(t *testing.T) {
 	s, addr := newServer(t)
 	s.Word("srvr", answerSrvr("1", "standalone"))
@@ -56,4 +58,19 @@ func TestStatusOfANodeTable(t *testing.T) {
 			t.Errorf("%q: got exit status %d, want 2", args, status)
 		}
 	}
+}
+
+// FuzzServerStatus reads anything as an answer to srvr.
+func FuzzServerStatus(f *testing.F) {
+	f.Add(answerSrvr("3", "leader"))
+	f.Add("Mode: \nZxid: 0x-1\nConnections: 99999999999999999999")
+	f.Fuzz(func(t *testing.T, answer string) {
+		var s serverStatus
+		if n := allocated(func() { s.parse(answer) }); n > 64<<10 {
+			t.Errorf("%d bytes allocated for %d", n, len(answer))
+		}
+		if s.Epoch < 0 || s.Counter < 0 || !strings.Contains(answer, s.Version) {
+			t.Errorf("got %+v out of %q", s, answer)
+		}
+	})
 }

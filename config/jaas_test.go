@@ -57,7 +57,11 @@ func FuzzJAAS(f *testing.F) {
 	f.Add(`Server { a.B required user_a="b"; };`)
 	f.Add("Server { org.apache.zookeeper.server.auth.DigestLoginModule required user_a=\"b\\\"\"; }; /* ")
 	f.Fuzz(func(t *testing.T, text string) {
-		login, err := readJAAS("jaas", "Server", []byte(text))
+		var login *jaasLogin
+		var err error
+		if n := allocated(func() { login, err = readJAAS("jaas", "Server", []byte(text)) }); n > allocationCeiling(len(text)) {
+			t.Errorf("%d bytes allocated for %d", n, len(text))
+		}
 		if (err == nil) != (login != nil) || login != nil && len(login.users) == 0 && login.keytab == "" {
 			t.Errorf("%+v, %v", login, err)
 		}

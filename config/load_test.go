@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -145,7 +146,11 @@ func FuzzLoad(f *testing.F) {
 	f.Add(Sample)
 	f.Add([]byte("a.b.c = {d = [1, {e = 2}]}"))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		c, err := parse("fuzz", text)
+		var c *Config
+		var err error
+		if n := allocated(func() { c, err = parse("fuzz", text) }); n > allocationCeiling(len(text)) {
+			t.Errorf("%d bytes allocated for %d", n, len(text))
+		}
 		if (c == nil) == (err == nil) {
 			t.Fatalf("got %v, %v", c, err)
 		}
@@ -154,3 +159,16 @@ func FuzzLoad(f *testing.F) {
 		}
 	})
 }
+
+// allocated is how many bytes fn allocates, whatever becomes of them.
+func allocated(fn func()) uint64 {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	fn()
+	runtime.ReadMemStats(&after)
+	return after.TotalAlloc - before.TotalAlloc
+}
+
+// allocationCeiling is what reading n bytes of text may allocate: problems are
+// sentences, and there may be one for every few bytes.
+func allocationCeiling(n int) uint64 { return uint64(4096*n + 1<<20) }

@@ -78,6 +78,7 @@ func TestTableMistakes(t *testing.T) {
 	}
 }
 
+// covers: G03
 func TestAllMistakesAtOnce(t *testing.T) {
 	_, err := ParseTable("nodes", []byte("x 10.0.0.1 0 6000 2181 role=king\n1\n"))
 	if p, _ := errors.AsType[Problems](err); len(p) != 4 || strings.Count(err.Error(), "\n") != 3 {
@@ -129,7 +130,11 @@ func FuzzParseTable(f *testing.F) {
 	f.Add([]byte(three))
 	f.Add([]byte("1 a - - 3\n"))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		table, err := ParseTable("fuzz", text)
+		var table *Table
+		var err error
+		if n := allocated(func() { table, err = ParseTable("fuzz", text) }); n > allocationCeiling(len(text)) {
+			t.Errorf("%d bytes allocated for %d", n, len(text))
+		}
 		if err != nil {
 			if p, ok := errors.AsType[Problems](err); !ok || len(p) == 0 || table != nil {
 				t.Fatalf("got %v, %#v", table, err)

@@ -44,6 +44,7 @@ func files(all map[string]string) func(string) ([]byte, error) {
 	}
 }
 
+// covers: G02
 func TestZooCfgEnsemble(t *testing.T) {
 	c, table, warnings, err := parseZooCfg("zoo.cfg", []byte(ensemble), files(map[string]string{"/data/myid": "1\n"}))
 	if err != nil {
@@ -81,6 +82,7 @@ func TestZooCfgEnsemble(t *testing.T) {
 	}
 }
 
+// covers: G05
 func TestZooCfgStandalone(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "zoo.cfg")
@@ -99,6 +101,7 @@ func TestZooCfgStandalone(t *testing.T) {
 	}
 }
 
+// covers: G04
 func TestZooCfgDynamicFile(t *testing.T) {
 	text := "dataDir=/data\ndynamicConfigFile=/etc/zoo.dynamic.1\n"
 	dynamic := "server.1=a:1:2:participant;2181\nserver.2=b:1:2:participant;2181\nserver.3=c:1:2:participant;2181\n"
@@ -108,6 +111,7 @@ func TestZooCfgDynamicFile(t *testing.T) {
 	}
 }
 
+// covers: G03
 func TestZooCfgMistakes(t *testing.T) {
 	const base = "dataDir=/data\nclientPort=2181\n"
 	const servers = base + "server.1=a:1:2\nserver.2=b:1:2\nserver.3=c:1:2\n"
@@ -147,6 +151,8 @@ func TestZooCfgMistakes(t *testing.T) {
 }
 
 // TestZooCfgToleratesWhatWorksInZooKeeper: an unmodified file starts the server.
+//
+// covers: G01
 func TestZooCfgToleratesWhatWorksInZooKeeper(t *testing.T) {
 	text := "dataDir=/data\nclientPort=2181\nsnapCount=1\nsnapSizeLimitInKb=0\ntxnLogSizeLimitInKb=-1\nminSessionTimeout=-1\n" +
 		"jute.maxbuffer=104857600\nclientPort=2182\nserver.1=0.0.0.0:2888:3888\nssl.keyStore.location=/x\n"
@@ -172,7 +178,13 @@ func FuzzZooCfg(f *testing.F) {
 	f.Add([]byte("a\\u12\\"), []byte(""))
 	f.Fuzz(func(t *testing.T, text, myid []byte) {
 		read := func(path string) ([]byte, error) { return myid, nil }
-		c, table, _, err := parseZooCfg("fuzz", text, read)
+		var c *Config
+		var table *Table
+		var err error
+		n := allocated(func() { c, table, _, err = parseZooCfg("fuzz", text, read) })
+		if n > allocationCeiling(len(text)+len(myid)) {
+			t.Errorf("%d bytes allocated for %d", n, len(text)+len(myid))
+		}
 		if (c == nil) == (err == nil) || (table == nil) == (err == nil) {
 			t.Fatalf("got %v, %v, %v", c, table, err)
 		}

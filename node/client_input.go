@@ -77,8 +77,9 @@ func (in *inputBuffer) fill(need int) error {
 		in.end = copy(in.b, in.b[in.start:in.end])
 		in.start = 0
 	}
-	if need > len(in.b) && in.b != nil || need > inputBytes {
-		// Grow with what has really come, not with what a length announces.
+	if need > len(in.b) && in.b != nil && in.end == len(in.b) {
+		// Grow with what has really come, not with what a length announces, and only
+		// when it is full: a long frame comes in many pieces.
 		b := make([]byte, min(need, max(2*in.end, inputBytes)))
 		copy(b, in.b[:in.end])
 		in.b = b

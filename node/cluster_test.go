@@ -127,6 +127,7 @@ func (c *cluster) connect(addresses ...string) *zk.Conn {
 	return conn
 }
 
+// covers: O07
 func TestClusterServesAndFailsOver(t *testing.T) {
 	c := newCluster(t, 3)
 	c.awaitServing()

@@ -124,6 +124,8 @@ func (c *cluster) follower() int {
 }
 
 // L01.
+//
+// covers: L01
 func TestALocalSessionMakesNoTransaction(t *testing.T) {
 	c := localCluster(t, true)
 	at := c.follower()

@@ -10,6 +10,8 @@ import (
 
 // R01, R03: this project's client goes to a server without a leader if it may,
 // and on to one with a leader as soon as there is one.
+//
+// covers: R01, R03
 func TestTheClientInReadOnlyMode(t *testing.T) {
 	c, left, _ := readOnlyServer(t)
 	states := make(chan client.State, 1000)

@@ -35,6 +35,8 @@ func readOnlyServer(t *testing.T) (c *cluster, left int, global wire.ConnectRequ
 }
 
 // R01, R02.
+//
+// covers: R01, R02
 func TestReadOnlyMode(t *testing.T) {
 	c, left, _ := readOnlyServer(t)
 	n, address := c.nodes[left], c.opts[left].ClientAddress
@@ -75,6 +77,8 @@ func TestReadOnlyMode(t *testing.T) {
 }
 
 // R03, R04.
+//
+// covers: R03, R04
 func TestLeavingReadOnlyMode(t *testing.T) {
 	c, left, global := readOnlyServer(t)
 	n, address := c.nodes[left], c.opts[left].ClientAddress

@@ -12,6 +12,8 @@ import (
 // N01, N02, N05, N09: the leader removes a container after its last child and a
 // TTL node after its time, with the usual events, and keeps a container that
 // never had a child.
+//
+// covers: N01, N02, N05, N09
 func TestReaping(t *testing.T) {
 	c := newCluster(t, 1, func(o *Options) {
 		o.Reaping = replica.Reaping{Interval: 20, Max: 100}

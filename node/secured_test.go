@@ -21,6 +21,8 @@ import (
 
 // A18: a connection with TLS has the identity of its certificate before its first
 // request.
+//
+// covers: A18
 func TestACertificateIsAnIdentity(t *testing.T) {
 	c := newCluster(t, 1, func(o *Options) {
 		o.Auth = auth.Options{X509: true, X509Super: "CN=bob", Enforce: []string{"x509"}}

@@ -2,6 +2,7 @@ package sasl
 
 import (
 	"errors"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -137,7 +138,13 @@ func FuzzDirectives(f *testing.F) {
 	f.Add(`a="`)
 	f.Add(`a="\`)
 	f.Fuzz(func(t *testing.T, s string) {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
 		d, ok := parseDirectives(s)
+		runtime.ReadMemStats(&after)
+		if n := after.TotalAlloc - before.TotalAlloc; n > uint64(128*len(s)+64<<10) {
+			t.Errorf("%d bytes allocated for %d", n, len(s))
+		}
 		if !ok {
 			return
 		}

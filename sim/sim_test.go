@@ -24,6 +24,7 @@ func report(t *testing.T, r Result) {
 	t.Fatal(r.Err)
 }
 
+// covers: O02, O05, O06, O08
 func TestSeeds(t *testing.T) {
 	if *seedFlag != 0 {
 		report(t, Run(*seedFlag, Options{}))

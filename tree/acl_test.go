@@ -40,6 +40,7 @@ func TestACLForm(t *testing.T) {
 	}
 }
 
+// covers: A10
 func TestACLMatching(t *testing.T) {
 	for _, c := range []struct {
 		entry wire.ACL

@@ -188,6 +188,7 @@ func TestCheckFormAgreesWithApply(t *testing.T) {
 	}
 }
 
+// covers: Q07
 func TestSequentialNames(t *testing.T) {
 	f := newFixture(t)
 	f.mustCreate("/q", "", 0)

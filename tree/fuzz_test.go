@@ -106,11 +106,16 @@ func FuzzRead(f *testing.F) {
 		fx.mustCreate("/n", "x", 0)
 		before := fx.tree.Digest()
 		for op := wire.OpCode(0); op < 2010; op++ {
-			switch op.Class() {
-			case wire.ClassRead:
-				fx.tree.Read(op, b, fx.reader(), nil)
-			case wire.ClassWatch:
-				fx.tree.WatchRequest(fx.watches, 1, op, b, 0, fx, nil)
+			n := allocated(func() {
+				switch op.Class() {
+				case wire.ClassRead:
+					fx.tree.Read(op, b, fx.reader(), nil)
+				case wire.ClassWatch:
+					fx.tree.WatchRequest(fx.watches, 1, op, b, 0, fx, nil)
+				}
+			})
+			if n > uint64(256*len(b)+64<<10) {
+				t.Fatalf("%v allocates %d for %d bytes", op, n, len(b))
 			}
 		}
 		fx.watches.RemoveWatcher(1)

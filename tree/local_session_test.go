@@ -7,6 +7,8 @@ import (
 )
 
 // L01.
+//
+// covers: L01
 func TestLocalSessions(t *testing.T) {
 	f := newFixture(t)
 	local := LocalSessionBit | 5

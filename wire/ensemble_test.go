@@ -53,7 +53,11 @@ func TestEnsemble(t *testing.T) {
 func FuzzEnsemble(f *testing.F) {
 	f.Add("server.1=[::1]:2888:3888:participant;0.0.0.0:2181,server.2=b:1:2")
 	f.Fuzz(func(t *testing.T, text string) {
-		servers, err := ParseEnsemble(text)
+		var servers []EnsembleServer
+		var err error
+		if n := allocated(func() { servers, err = ParseEnsemble(text) }); n > uint64(256*len(text)+64<<10) {
+			t.Errorf("allocates %d for %d bytes", n, len(text))
+		}
 		for _, s := range servers {
 			if again, e := ParseEnsembleServer(s.Line()); err != nil || e != nil || again != s {
 				t.Errorf("%+v is written as %q and read as %+v, %v", s, s.Line(), again, e)

@@ -7,6 +7,8 @@ import (
 )
 
 // Q07: the order of a queue goes on behind the numbers of ten digits.
+//
+// covers: Q07
 func TestSequenceNumbers(t *testing.T) {
 	for _, tt := range []struct {
 		name, prefix string

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"math/big"
 	"net"
+	"runtime"
 	"slices"
 	"testing"
 	"time"
@@ -79,7 +80,14 @@ func FuzzSubjectName(f *testing.F) {
 		f.Add(der)
 	}
 	f.Fuzz(func(t *testing.T, der []byte) {
-		if text, err := subjectName(der); err != nil && text != "" {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		text, err := subjectName(der)
+		runtime.ReadMemStats(&after)
+		if n := after.TotalAlloc - before.TotalAlloc; n > uint64(512*len(der)+64<<10) {
+			t.Errorf("%d bytes allocated for %d", n, len(der))
+		}
+		if err != nil && text != "" {
 			t.Errorf("%q and %v", text, err)
 		}
 	})
@@ -137,6 +145,7 @@ func handshake(t *testing.T, server *tls.Config, offered ...tls.Certificate) *Co
 	return &Connection{Address: "127.0.0.1", TLS: &state}
 }
 
+// covers: A18
 func TestCertificates(t *testing.T) {
 	ca := issue(t, pkix.RDNSequence{name(oidCN, "ca")}, nil)
 	pool := x509.NewCertPool()

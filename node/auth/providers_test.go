@@ -38,6 +38,7 @@ func texts(ids []tree.Identity) []string {
 	return list
 }
 
+// covers: A05
 func TestDigest(t *testing.T) {
 	const bob = "bob:ikIaKsbtGweaHnb/jKn7OHqbunM="
 	p := providers(t, Options{})

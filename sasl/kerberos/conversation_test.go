@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -218,7 +219,13 @@ func FuzzTokens(f *testing.F) {
 	f.Add(token[:40])
 	f.Fuzz(func(t *testing.T, token []byte) {
 		c := m.Begin()
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
 		_, err := c.Respond(token)
+		runtime.ReadMemStats(&after)
+		if n := after.TotalAlloc - before.TotalAlloc; n > uint64(1024*len(token)+1<<20) {
+			t.Errorf("%d bytes allocated for %d", n, len(token))
+		}
 		if _, ok := c.Name(); ok || err != nil && !errors.Is(err, sasl.ErrRefused) {
 			t.Errorf("logged in %v, %v", ok, err)
 		}

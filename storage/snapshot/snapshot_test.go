@@ -96,6 +96,7 @@ func TestRoundTrip(t *testing.T) {
 	}
 }
 
+// covers: I03
 func TestEveryDamageIsFound(t *testing.T) {
 	fsys := newFS(t)
 	info := mustSave(t, fsys, 5, 1000)
@@ -132,6 +133,8 @@ func TestEveryDamageIsFound(t *testing.T) {
 }
 
 // TestRetainCountsGoodOnes: a damaged snapshot must not push out a good one.
+//
+// covers: G10
 func TestRetainCountsGoodOnes(t *testing.T) {
 	fsys := newFS(t)
 	var names []string

@@ -25,6 +25,8 @@ func patch(t *testing.T, fsys vfs.FS, name string, off int64, b []byte) {
 
 // TestEndOfLog is the table of §A11: what an invalid frame means by what comes
 // behind it.
+//
+// covers: I03
 func TestEndOfLog(t *testing.T) {
 	const frameLen = frameHeader + record.HeaderSize + 1000
 	frameAt := func(i int) int64 { return segmentHeader + int64(i)*frameLen }
@@ -122,6 +124,8 @@ func TestEndOfLog(t *testing.T) {
 }
 
 // TestMiddleOfTheLogIsNeverCut damages every place of an older segment.
+//
+// covers: I03
 func TestMiddleOfTheLogIsNeverCut(t *testing.T) {
 	fsys := vfs.NewMemory()
 	l, _ := mustOpen(t, fsys, small())

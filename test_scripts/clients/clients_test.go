@@ -33,6 +33,8 @@ func need(t *testing.T, what string, ok bool) {
 
 // TestKazoo runs kazoo_work.py, which asks for a server to be killed and started
 // again in between, and says which.
+//
+// covers: P02, G11
 func TestKazoo(t *testing.T) {
 	python := "/usr/bin/python3" // Debian's, which has Debian's kazoo
 	need(t, "kazoo", exec.Command(python, "-c", "import kazoo").Run() == nil)
@@ -81,6 +83,8 @@ func TestKazoo(t *testing.T) {
 const zkCli = "/usr/share/zookeeper/bin/zkCli.sh"
 
 // TestZkCli pipes commands through ZooKeeper's shell and looks for its answers.
+//
+// covers: P03, Y02
 func TestZkCli(t *testing.T) {
 	_, err := os.Stat(zkCli)
 	need(t, "zkCli.sh", err == nil)
@@ -140,6 +144,8 @@ type quiet struct{}
 func (quiet) Printf(string, ...any) {}
 
 // TestGoZookeeper does the basic work with github.com/go-zookeeper/zk.
+//
+// covers: P05, G11
 func TestGoZookeeper(t *testing.T) {
 	c := processes.New(t, 3)
 	conn, events, err := zk.Connect(c.Addresses(), 6*time.Second, zk.WithLogger(quiet{}))

@@ -88,6 +88,8 @@ func startKDC(t *testing.T) *kdc {
 }
 
 // A17 with ZooKeeper's own client.
+//
+// covers: A17
 func TestZkCliLogsInWithKerberos(t *testing.T) {
 	_, err := os.Stat(zkCli)
 	need(t, "zkCli.sh", err == nil)
@@ -149,6 +151,8 @@ func (k *kdc) ticket(t *testing.T, key, principal, target string, flags ...int) 
 }
 
 // TestKerberosTokens has a conversation without a connection.
+//
+// covers: A17
 func TestKerberosTokens(t *testing.T) {
 	k := startKDC(t)
 	m, err := kerberos.New(kerberos.Options{Keytab: k.keytab("server"), Principal: service + "@" + realm})
@@ -199,6 +203,8 @@ func TestKerberosTokens(t *testing.T) {
 }
 
 // A17 with kazoo on MIT's library, which insists on the server's proof.
+//
+// covers: A17
 func TestKazooLogsInWithKerberos(t *testing.T) {
 	python := "/usr/bin/python3"
 	need(t, "kazoo with pure-sasl and kerberos", exec.Command(python, "-c", "import kazoo, puresasl, kerberos").Run() == nil)

@@ -27,6 +27,8 @@ func limited(t *testing.T, name string, args ...string) *exec.Cmd {
 }
 
 // A16 with kazoo and pure-sasl.
+//
+// covers: A16
 func TestKazooLogsIn(t *testing.T) {
 	python := "/usr/bin/python3"
 	need(t, "kazoo with pure-sasl", exec.Command(python, "-c", "import kazoo, puresasl").Run() == nil)
@@ -56,6 +58,8 @@ func zkCliAs(t *testing.T, c *processes.Cluster, user, password string, commands
 }
 
 // A16 with ZooKeeper's own client, which also checks the server's proof.
+//
+// covers: A16
 func TestZkCliLogsIn(t *testing.T) {
 	_, err := os.Stat(zkCli)
 	need(t, "zkCli.sh", err == nil)
@@ -79,6 +83,8 @@ func TestZkCliLogsIn(t *testing.T) {
 
 // A19 with this program's own client and shell: nobody gets in without a login,
 // and a login outlives the server that it was made on.
+//
+// covers: A19
 func TestOwnClientLogsIn(t *testing.T) {
 	c := processes.NewWith(t, 3, "enforce_auth = [\"sasl\"]\n"+logins)
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)

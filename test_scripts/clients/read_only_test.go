@@ -35,6 +35,8 @@ func leaderless(t *testing.T) (c *processes.Cluster, left *processes.Process) {
 }
 
 // R01, R02 and R03 with kazoo.
+//
+// covers: R01, R02, R03
 func TestKazooReadsWithoutALeader(t *testing.T) {
 	python := "/usr/bin/python3"
 	need(t, "kazoo", exec.Command(python, "-c", "import kazoo").Run() == nil)
@@ -62,6 +64,8 @@ func TestKazooReadsWithoutALeader(t *testing.T) {
 }
 
 // R01 and R02 with ZooKeeper's shell and this project's.
+//
+// covers: R01, R02
 func TestShellsReadWithoutALeader(t *testing.T) {
 	_, left := leaderless(t)
 	cmd := limited(t, processes.Binary, "cli", "-r", left.Client)

@@ -21,7 +21,7 @@ func framed(payload []byte) []byte {
 // dial opens a connection that has no session yet.
 func dial(t *testing.T, s *Server) *RawConn {
 	t.Helper()
-	c, err := Dial(s.Address)
+	c, err := Dial(s.next())
 	if err != nil {
 		t.Fatal(err)
 	}

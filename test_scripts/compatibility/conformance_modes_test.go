@@ -27,6 +27,7 @@ var limitSetups = []struct {
 
 // TestConformanceOfLimits is TestConformance for rows that need other settings.
 func TestConformanceOfLimits(t *testing.T) {
+	t.Parallel() // it waits, mostly
 	for _, setup := range limitSetups {
 		t.Run(setup.name, func(t *testing.T) {
 			for _, s := range startBoth(t, Configuration{Lines: setup.lines}) {
@@ -188,7 +189,10 @@ func mntr(s *Server, key string) string {
 }
 
 // TestConformanceOfLocalSessions is row L01.
+//
+// covers: L01
 func TestConformanceOfLocalSessions(t *testing.T) {
+	t.Parallel() // it waits, mostly
 	for _, kind := range kinds() {
 		t.Run(kind, func(t *testing.T) {
 			for _, upgrade := range []bool{false, true} {
@@ -241,7 +245,10 @@ func checkLocalSessions(t *testing.T, s, other *Server, upgrade bool) {
 }
 
 // TestConformanceOfReadOnlyMode is rows R01 to R04.
+//
+// covers: R01, R02, R03, R04
 func TestConformanceOfReadOnlyMode(t *testing.T) {
+	t.Parallel() // it waits, mostly
 	for _, kind := range kinds() {
 		t.Run(kind, func(t *testing.T) {
 			servers := ensembleOf(t, kind, "localSessionsEnabled=true\nlocalSessionsUpgradingEnabled=true\nreadonlymode.enabled=true\n")

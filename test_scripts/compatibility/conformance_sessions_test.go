@@ -145,6 +145,8 @@ var sessionRows = []row{
 
 // TestRestart is rows S08, Q05 and O05 for one server: it is killed, and comes
 // back with sessions, ephemerals, sequence numbers and everything answered.
+//
+// covers: S08, Q05, O05
 func TestRestart(t *testing.T) {
 	s := startZabkeeper(t)
 	u := connectFor(t, s, MaxSessionMs)

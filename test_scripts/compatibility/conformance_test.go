@@ -17,8 +17,17 @@ type row struct {
 	check func(t *testing.T, s *Server)
 }
 
-// TestConformance checks every row against zabkeeper, and against ZooKeeper where
-// it is installed and the row holds there.
+// oneServerRows are rows that cannot hold where every connection goes to another
+// server, by nature.
+var oneServerRows = map[string]string{
+	"T08": "the configuration of three servers is not empty, it says who they are",
+}
+
+// TestConformance checks every row against zabkeeper, against three servers of it
+// of which each connection goes to another one, and against ZooKeeper where it is
+// installed and the row holds there.
+//
+// covers: T08
 func TestConformance(t *testing.T) {
 	servers := []*Server{startZabkeeper(t)}
 	if ZooKeeperInstalled() {
@@ -29,7 +38,8 @@ func TestConformance(t *testing.T) {
 	for _, s := range servers {
 		checkFirst(t, s)
 	}
-	rows := slices.Concat(connectionRows, sessionRows, nodeRows, statRows, sequenceRows, watchRows, watchListRows, multiRows, aclRows, quotaRows, wordRows)
+	ensemble := startEnsemble(t)
+	rows := slices.Concat(connectionRows, sessionRows, memberRows, nodeRows, statRows, sequenceRows, watchRows, watchListRows, multiRows, aclRows, quotaRows, wordRows, monitoringRows)
 	seen := map[string]bool{}
 	for _, r := range rows {
 		if seen[r.id] {
@@ -44,6 +54,10 @@ func TestConformance(t *testing.T) {
 				if r.later == "" || s.Name == "zabkeeper" {
 					t.Run(s.Name, func(t *testing.T) { r.check(t, s) })
 				}
+			}
+			if oneServerRows[r.id] == "" {
+				several := Several(ensemble)
+				t.Run(several.Name, func(t *testing.T) { r.check(t, several) })
 			}
 		})
 	}

@@ -16,8 +16,9 @@ import (
 )
 
 var (
-	differentialTime = flag.Duration("differential.time", 0, "compare with random seeds for that long, instead of the fixed ones")
-	differentialSeed = flag.Uint64("differential.seed", 0, "compare this seed alone")
+	differentialTime  = flag.Duration("differential.time", 0, "compare with random seeds for that long, instead of the fixed ones")
+	differentialSeed  = flag.Uint64("differential.seed", 0, "compare this seed alone")
+	differentialKills = flag.Uint64("differential.kills", 10, "kill both servers after every so many sequences")
 )
 
 // fixedSeeds are compared by default.
@@ -66,6 +67,23 @@ func startZooKeeper(t *testing.T) *Server {
 func startZabkeeper(t *testing.T) *Server {
 	t.Helper()
 	return started(t)(StartZabkeeper(processes.Binary, filepath.Join(memoryDir(t), "zabkeeper"), processes.FreePorts(t, 1)[0], Configuration{}))
+}
+
+func startEnsemble(t *testing.T) []*Server {
+	t.Helper()
+	return startEnsembleWith(t, 0)
+}
+
+func startEnsembleWith(t *testing.T, observers int) []*Server {
+	t.Helper()
+	all, err := StartEnsemble(processes.Binary, filepath.Join(memoryDir(t), "ensemble"), processes.FreePorts(t, EnsemblePorts), observers)
+	for _, s := range all {
+		t.Cleanup(s.Kill)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
 }
 
 func started(t *testing.T) func(*Server, error) *Server {

@@ -119,7 +119,9 @@ func (e *execution) step(s *step) error {
 	case stepSend:
 		e.send(s)
 	case stepRestart:
-		return e.restartServer()
+		return e.restartServer(e.restart)
+	case stepKill:
+		return e.restartServer(true)
 	case stepDump:
 		e.dump(s.slot)
 	}
@@ -150,11 +152,12 @@ func (e *execution) awaitEnd(slot int) {
 // shortPatience is for what ZooKeeper may never do.
 const shortPatience = 200 * time.Millisecond
 
-func (e *execution) restartServer() error {
+// restartServer ends every connection and, if so asked, the server by kill -9.
+func (e *execution) restartServer(really bool) error {
 	for i := range e.clients {
 		e.hangUp(i)
 	}
-	if e.restart {
+	if really {
 		e.server.Kill()
 		return e.server.Start()
 	}

@@ -46,7 +46,30 @@ func newProgram(seed uint64) []step {
 		}
 		program = append(program, g.step()...)
 	}
-	return append(program, step{kind: stepDump, slot: controlSlot})
+	program = append(program, step{kind: stepDump, slot: controlSlot})
+	if seed%*differentialKills == 0 {
+		program = append(program, g.aftermath()...)
+	}
+	return program
+}
+
+// aftermath kills both servers with everything in place, compares the whole trees
+// that they read from their disks, and what their sessions still have.
+func (g *generator) aftermath() []step {
+	steps := []step{{kind: stepKill}, {kind: stepDump, slot: controlSlot}}
+	for s := range controlSlot {
+		steps = append(steps, step{kind: stepReconnect, slot: s, timeoutMs: 20000},
+			step{kind: stepSend, slot: s, requests: []request{g.setWatches(s)}, unordered: true})
+	}
+	for range 10 {
+		s := g.IntN(controlSlot) // watches go by the client that asks
+		steps = append(steps, step{kind: stepSend, slot: s, requests: []request{g.request(s, true)}})
+	}
+	for s := range controlSlot { // the ephemerals of a session that was there before the kill
+		steps = append(steps, step{kind: stepReconnect, slot: s, timeoutMs: 20000},
+			step{kind: stepSend, slot: s, requests: []request{{xid: 1, op: wire.OpCloseSession, text: "closeSession"}}, unordered: true})
+	}
+	return append(steps, step{kind: stepDump, slot: controlSlot})
 }
 
 // prologue makes the base and connects everybody.
@@ -196,9 +219,6 @@ func (g *generator) closer() request {
 		p := wire.AuthPacket{Scheme: []byte("nonesuch"), Auth: []byte("x")}
 		return request{xid: -4, op: wire.OpAuth, body: p.Append(nil), text: "auth nonesuch"}
 	case 1:
-		p := wire.PathVersionRequest{Path: []byte(base), Version: g.version()}
-		return request{xid: g.nextXid(), op: wire.OpCheck, body: p.Append(nil), text: "check outside of a multi", tags: tagUnanswered}
-	case 2:
 		p := wire.PathRequest{Path: []byte("/nowhere/at/all")}
 		return request{xid: g.nextXid(), op: wire.OpDeleteContainer, body: p.Append(nil), text: "deleteContainer", tags: tagUnanswered}
 	}

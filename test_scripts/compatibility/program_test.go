@@ -28,13 +28,14 @@ const (
 	stepReconnect                 // the slot's session, on a new connection
 	stepSteal                     // likewise, while the old connection is open
 	stepWrongPassword
-	stepFuture // reconnect with a zxid that no server has reached
-	stepProbe  // a session that lives for the handshake only
-	stepDrop   // close the connection, keep the session
-	stepExpire // let the slot's session expire
-	stepSend   // requests, all at once
-	stepRestart
-	stepDump // read everything below the base, as super user
+	stepFuture  // reconnect with a zxid that no server has reached
+	stepProbe   // a session that lives for the handshake only
+	stepDrop    // close the connection, keep the session
+	stepExpire  // let the slot's session expire
+	stepSend    // requests, all at once
+	stepRestart // of zabkeeper alone
+	stepKill    // of both servers, at once, and a start from what is on disk
+	stepDump    // read everything below the base, as super user
 )
 
 // step is one thing that happens. What depends on the server's answers (session
@@ -82,7 +83,7 @@ const (
 
 func (s *step) String() string {
 	names := map[stepKind]string{stepConnect: "connect", stepReconnect: "reconnect", stepSteal: "steal", stepWrongPassword: "wrong password",
-		stepFuture: "future zxid", stepProbe: "probe", stepDrop: "drop", stepExpire: "expire", stepRestart: "restart", stepDump: "dump"}
+		stepFuture: "future zxid", stepProbe: "probe", stepDrop: "drop", stepExpire: "expire", stepRestart: "restart", stepKill: "kill and start", stepDump: "dump"}
 	if s.kind != stepSend {
 		return fmt.Sprintf("client %d: %s %d", s.slot, names[s.kind], s.timeoutMs)
 	}

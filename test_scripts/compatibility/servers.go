@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -38,23 +39,37 @@ const (
 	MaxSessionMs = 30_000
 )
 
-// Server is a process that serves clients, alone.
+// Server is a process that serves clients, alone or as one of an Ensemble.
 type Server struct {
 	Name    string
 	Address string
+	dir     string
 	command []string
 	log     string
 	cmd     *exec.Cmd
 	done    chan struct{}
+
+	// Of several servers in one: Address is the first one's.
+	members []*Server
+	turn    atomic.Int64
+	latest  atomic.Int64 // the highest zxid that a reply has shown
 }
 
 // Configuration is what a server has beyond the settings that all have.
 type Configuration struct {
 	Lines string // of zoo.cfg
+	Host  string // where clients connect; empty for 127.0.0.1
 	JAAS  string // the file with the users; empty for none
 	// Number is the server's in the ensemble that Lines name; 0 for one alone.
 	Number int
 	Java   []string // of ZooKeeper's command line
+}
+
+func (c *Configuration) host() string {
+	if c.Host == "" {
+		return "127.0.0.1"
+	}
+	return c.Host
 }
 
 // StartZooKeeper starts a ZooKeeper in dir.
@@ -72,7 +87,8 @@ func StartZooKeeper(dir string, port int, c Configuration) (*Server, error) {
 	if c.JAAS != "" {
 		s.command = slices.Insert(s.command, 1, "-Djava.security.auth.login.config="+filepath.Join(dir, jaasName))
 	}
-	return s, s.begin(dir, port)
+	s.place(dir, c.host(), port)
+	return s, s.Start()
 }
 
 // StartZabkeeper starts zabkeeper in dir.
@@ -80,12 +96,21 @@ func StartZabkeeper(binary, dir string, port int, c Configuration) (*Server, err
 	if c.JAAS != "" {
 		c.Lines += "java.security.auth.login.config=" + jaasName + "\n"
 	}
+	s, err := newZabkeeper(binary, dir, port, c)
+	if err != nil {
+		return nil, err
+	}
+	return s, s.Start()
+}
+
+func newZabkeeper(binary, dir string, port int, c Configuration) (*Server, error) {
 	cfg, err := writeConfiguration(dir, port, c)
 	if err != nil {
 		return nil, err
 	}
 	s := &Server{Name: "zabkeeper", command: []string{binary, "serve", "--log-level", "warn", "--zoocfg", cfg}}
-	return s, s.begin(dir, port)
+	s.place(dir, c.host(), port)
+	return s, nil
 }
 
 // jaasName is the file with the users.
@@ -93,9 +118,9 @@ const jaasName = "jaas.conf"
 
 func writeConfiguration(dir string, port int, c Configuration) (string, error) {
 	data := filepath.Join(dir, "data")
-	text := fmt.Sprintf("tickTime=%d\nminSessionTimeout=%d\nmaxSessionTimeout=%d\ndataDir=%s\nclientPort=%d\nclientPortAddress=127.0.0.1\n"+
+	text := fmt.Sprintf("tickTime=%d\nminSessionTimeout=%d\nmaxSessionTimeout=%d\ndataDir=%s\nclientPort=%d\nclientPortAddress=%s\n"+
 		"maxClientCnxns=0\nadmin.enableServer=false\n4lw.commands.whitelist=*\nextendedTypesEnabled=true\nenforceQuota=true\n"+
-		"DigestAuthenticationProvider.superDigest=%s\nnio.sessionlessCnxnTimeout=2000\nznode.container.checkIntervalMs=86400000\n", TickMs, MinSessionMs, MaxSessionMs, data, port, superDigest)
+		"DigestAuthenticationProvider.superDigest=%s\nnio.sessionlessCnxnTimeout=2000\nznode.container.checkIntervalMs=86400000\n", TickMs, MinSessionMs, MaxSessionMs, data, port, c.host(), superDigest)
 	text += c.Lines
 	cfg := filepath.Join(dir, "zoo.cfg")
 	err := errors.Join(os.MkdirAll(data, 0o755), os.WriteFile(cfg, []byte(text), 0o644))
@@ -108,14 +133,21 @@ func writeConfiguration(dir string, port int, c Configuration) (string, error) {
 	return cfg, err
 }
 
-func (s *Server) begin(dir string, port int) error {
-	s.Address = net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+func (s *Server) place(dir, host string, port int) {
+	s.dir = dir
+	s.Address = net.JoinHostPort(host, strconv.Itoa(port))
 	s.log = filepath.Join(dir, "log")
-	return s.Start()
 }
 
 // Start starts the process, again after Kill, and waits until it serves.
 func (s *Server) Start() error {
+	if err := s.launch(); err != nil {
+		return err
+	}
+	return s.await()
+}
+
+func (s *Server) launch() error {
 	log, err := os.OpenFile(s.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		return fmt.Errorf("%s: %w", s.Name, err)
@@ -132,9 +164,13 @@ func (s *Server) Start() error {
 		_ = cmd.Wait()
 		close(done)
 	}()
+	return nil
+}
+
+func (s *Server) await() error {
 	for deadline := time.Now().Add(time.Minute); !strings.Contains(s.Word("srvr"), "Mode: "); time.Sleep(20 * time.Millisecond) {
 		select {
-		case <-done:
+		case <-s.done:
 			return fmt.Errorf("%s ended at once: %s", s.Name, s.LogTail())
 		default:
 		}
@@ -145,6 +181,9 @@ func (s *Server) Start() error {
 	}
 	return nil
 }
+
+// PID is the number of the process.
+func (s *Server) PID() int { return s.cmd.Process.Pid }
 
 // Word sends a four-letter word; a server that is not reached answers nothing.
 func (s *Server) Word(word string) string {

@@ -12,6 +12,7 @@ import (
 type user struct {
 	t      *testing.T
 	s      *Server
+	seen   int64 // the highest zxid of a reply
 	conn   *RawConn
 	resp   wire.ConnectResponse
 	xid    int32
@@ -32,7 +33,7 @@ func connectFor(t *testing.T, s *Server, timeoutMs int32) *user {
 // attach connects with a request of any kind, which must be granted.
 func attach(t *testing.T, s *Server, req *wire.ConnectRequest) *user {
 	t.Helper()
-	conn, err := Dial(s.Address)
+	conn, err := Dial(s.next())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,6 +74,8 @@ func (u *user) receive() Reply {
 		}
 		if r.Xid != wire.XidEvent {
 			u.last = r
+			u.seen = max(u.seen, r.Zxid)
+			u.s.reached(r.Zxid)
 			return r
 		}
 		var ev wire.WatcherEvent
@@ -89,6 +92,7 @@ func (u *user) receive() Reply {
 // do sends a request and returns its reply.
 func (u *user) do(op wire.OpCode, body []byte) Reply {
 	u.t.Helper()
+	u.catchUp()
 	xid := u.send(op, body)
 	if r := u.receive(); r.Xid != xid {
 		u.t.Fatalf("%v: reply to xid %d, want %d", op, r.Xid, xid)
@@ -97,6 +101,22 @@ func (u *user) do(op wire.OpCode, body []byte) Reply {
 		u.t.Errorf("%v: an error with a body of %d bytes", op, len(u.last.Body))
 	}
 	return u.last
+}
+
+// catchUp makes the user's server as new as what the row has seen anywhere: reads
+// are local, and a row may have written through another server.
+func (u *user) catchUp() {
+	u.t.Helper()
+	if u.seen >= u.s.latest.Load() {
+		return
+	}
+	const xid = 1<<31 - 2
+	if err := u.conn.Request(xid, wire.OpSync, pathRecord("/")); err != nil {
+		u.t.Fatal(err)
+	}
+	if r := u.receive(); r.Xid != xid || r.Err != wire.OK {
+		u.t.Fatalf("sync: got %+v", r.ReplyHeader)
+	}
 }
 
 // events returns what came in until now, everything included that happened
@@ -114,6 +134,7 @@ func (u *user) events() []string {
 // do2 is do with an xid of one's own.
 func (u *user) do2(xid int32, op wire.OpCode, body []byte) Reply {
 	u.t.Helper()
+	u.catchUp()
 	if err := u.conn.Request(xid, op, body); err != nil {
 		u.t.Fatal(err)
 	}

@@ -23,6 +23,8 @@ func TestMain(m *testing.M) { processes.Main(m) }
 
 // TestKillRandomServer kills and restarts a random server again and again, the
 // leader included, under load.
+//
+// covers: O07, O08, G12
 func TestKillRandomServer(t *testing.T) {
 	c := processes.New(t, 3)
 	w := startWriters(t, c, 3)
@@ -50,6 +52,8 @@ func TestKillRandomServer(t *testing.T) {
 }
 
 // TestKillAll kills all servers at once under load: nothing answered is lost.
+//
+// covers: O05
 func TestKillAll(t *testing.T) {
 	c := processes.New(t, 3)
 	for range 3 {
@@ -134,6 +138,8 @@ func TestEmptiedDirectory(t *testing.T) {
 // TestSnapshotForAFollower has the servers write snapshots and trim their logs
 // all the time: a follower that was emptied, and one that was away for long,
 // come back by snapshot, under load, and so does a damaged snapshot's owner.
+//
+// covers: O08
 func TestSnapshotForAFollower(t *testing.T) {
 	c := processes.NewWith(t, 3, "snapshot_count = 1000\nsnapshots_kept = 3\nsegment_bytes = 1048576\n")
 	w := startWriters(t, c, 2)
@@ -215,6 +221,8 @@ func running(p *processes.Process) bool {
 // TestCorruption flips a byte in the middle of the log: the server refuses to
 // start and says what is wrong and what to do; with an emptied directory it
 // comes back. A torn tail is cut and said.
+//
+// covers: I03
 func TestCorruption(t *testing.T) {
 	c := processes.New(t, 3)
 	w := startWriters(t, c, 2)

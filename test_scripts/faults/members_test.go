@@ -14,6 +14,8 @@ import (
 
 // TestGrowAndShrink takes a cluster from one server to three and to five and
 // back to one, the leader among those that leave, while clients write.
+//
+// covers: G06
 func TestGrowAndShrink(t *testing.T) {
 	c := processes.New(t, 1)
 	c.Plan(4)
@@ -84,6 +86,8 @@ func voters(t *testing.T, c *processes.Cluster, want int, args ...string) {
 
 // TestMembersUnderKill grows from three to five and shrinks back again and again
 // while servers are killed, the leader included.
+//
+// covers: G06
 func TestMembersUnderKill(t *testing.T) {
 	c := processes.New(t, 3)
 	c.Plan(2)

@@ -119,6 +119,13 @@ func FuzzDecode(f *testing.F) {
 		if err == nil && !bytes.Equal(r.Raw, b[:len(r.Raw)]) {
 			t.Errorf("Raw is not the input")
 		}
+		var all []Record
+		if n := testing.AllocsPerRun(1, func() { all, _ = DecodeAll(b, all[:0]) }); n > float64(8+len(b)/HeaderSize) {
+			t.Errorf("DecodeAll allocates %v times for %d bytes", n, len(b))
+		}
+		if len(all) > len(b)/HeaderSize {
+			t.Errorf("%d records in %d bytes", len(all), len(b))
+		}
 		if len(b) > HeaderSize+BodyMax {
 			return
 		}

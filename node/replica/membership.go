@@ -161,7 +161,11 @@ func nextMembers(now []zab.Member, req *wire.ReconfigRequest) ([]zab.Member, boo
 		}
 		next, text = nil, string(req.NewMembers)
 	}
-	for _, number := range strings.FieldsFunc(string(req.Leaving), func(c rune) bool { return c == ',' || c == ' ' }) {
+	leaving := strings.FieldsFunc(string(req.Leaving), func(c rune) bool { return c == ',' || c == ' ' })
+	if len(leaving) > membersMax {
+		return nil, false
+	}
+	for _, number := range leaving {
 		id, err := strconv.ParseUint(number, 10, 31)
 		if err != nil {
 			return nil, false
@@ -180,6 +184,9 @@ func nextMembers(now []zab.Member, req *wire.ReconfigRequest) ([]zab.Member, boo
 	return next, distinctAddresses(next)
 }
 
+// membersMax bounds what a reconfig may name; a node table has no more rows.
+const membersMax = 1000
+
 func parseMembers(text string) ([]zab.Member, bool) {
 	var out []zab.Member
 	for _, line := range strings.FieldsFunc(text, func(c rune) bool { return c == ',' || c == '\n' || c == '\r' }) {
@@ -187,7 +194,7 @@ func parseMembers(text string) ([]zab.Member, bool) {
 			continue
 		}
 		s, err := wire.ParseEnsembleServer(line)
-		if err != nil || slices.ContainsFunc(out, func(m zab.Member) bool { return m.ID == zxid.ServerID(s.Number) }) {
+		if err != nil || len(out) == membersMax || slices.ContainsFunc(out, func(m zab.Member) bool { return m.ID == zxid.ServerID(s.Number) }) {
 			return nil, false
 		}
 		out = append(out, zab.Member{ID: zxid.ServerID(s.Number), Voter: !s.Observer, Address: s.String()})

@@ -265,7 +265,7 @@ func nodeOptions(c *config.Config, t *config.Table, log zerolog.Logger) node.Opt
 	o := node.Options{ID: zxid.ServerID(c.ID), DataDir: c.Data, TableHash: t.Hash(), TableText: t.Text(), ClientAddress: c.ClientAddress,
 		Settings: treeSettings(c), TickMs: ms(c.TickTime), MinSessionMs: ms(least), MaxSessionMs: ms(most), HandshakeTimeout: c.HandshakeTimeout,
 		FrameBytesMax: c.FrameBytesMax, ReplyBytesMax: c.ReplyBytesMax, ClientsPerHost: c.MaxClientConnections, ClientsMax: c.MaxConnections,
-		Reaping:           replica.Reaping{Interval: zab.Millis(c.ReapInterval / time.Millisecond), Max: c.ReapMax, NeverUsedMs: c.NeverUsedInterval.Milliseconds()},
+		Reaping:           replica.Reaping{Interval: zab.Millis(c.ReapInterval / time.Millisecond), PerMinute: c.ReapMax, NeverUsedMs: c.NeverUsedInterval.Milliseconds()},
 		RequestsPerClient: c.MaxRequestsPerConnection, OutstandingMax: c.GlobalOutstandingLimit,
 		LocalSessions: node.LocalSessions{Enabled: c.LocalSessions.Enabled, Upgrade: c.LocalSessions.Upgrade}, ReadOnly: c.ReadOnlyMode,
 		Throttle: node.Throttle{Requests: c.Throttle.Requests, RefuseWait: c.Throttle.RefuseWait,

@@ -36,7 +36,7 @@ type Config struct {
 	SegmentBytes  int64
 
 	ReapInterval      time.Duration // between removals of idle containers and outlived TTL nodes; 0 for never
-	ReapMax           int           // removals an interval
+	ReapMax           int           // removals a minute
 	NeverUsedInterval time.Duration // removes containers that never had a child; 0 keeps them
 
 	FourLetterWords []string // "*" for all

@@ -16,7 +16,7 @@ import (
 // covers: N01, N02, N05, N09
 func TestReaping(t *testing.T) {
 	c := newCluster(t, 1, func(o *Options) {
-		o.Reaping = replica.Reaping{Interval: 20, Max: 100}
+		o.Reaping = replica.Reaping{Interval: 20, PerMinute: 1_000_000}
 		o.Settings = tree.SettingExtendedTypes
 	})
 	c.awaitServing()

@@ -74,17 +74,17 @@ type Replica struct {
 	now  zab.Millis
 	wall int64 // stamped last; never goes back while this server leads
 
-	local    election.Local
-	deliver  []record.Record
-	grants   []zab.Grant // read grants that wait to be applied up to
-	expiry   *expiry     // nil unless serving as leader
-	nextReap zab.Millis
-	out      Ready
-	forward  []byte // clients' transactions on their way to the leader
-	waiting  []byte // transactions that came while the epoch is renewed
-	stale    bool   // what local says of the membership has to be asked for again
-	offered  bool   // the core has something to say after a handover
-	guests   []zxid.ServerID
+	local   election.Local
+	deliver []record.Record
+	grants  []zab.Grant // read grants that wait to be applied up to
+	expiry  *expiry     // nil unless serving as leader
+	reaper  reaper
+	out     Ready
+	forward []byte // clients' transactions on their way to the leader
+	waiting []byte // transactions that came while the epoch is renewed
+	stale   bool   // what local says of the membership has to be asked for again
+	offered bool   // the core has something to say after a handover
+	guests  []zxid.ServerID
 }
 
 // New returns the Replica of a server that has recovered state and rec.
@@ -391,7 +391,7 @@ func (r *Replica) heed(events []zab.Event) {
 // epoch record is applied, so the table is complete.
 func (r *Replica) startExpiry() {
 	r.expiry = newExpiry(r.opt.ExpiryGranule, r.now)
-	r.nextReap = r.now + r.opt.Reaping.Interval // clients that lost the old leader come back first
+	r.reaper = reaper{next: r.now + r.opt.Reaping.Interval} // clients that lost the old leader come back first
 	r.state.Tree.ForEachSession(func(s tree.Session) bool {
 		r.expiry.add(s.ID, zab.Millis(s.TimeoutMs), r.now)
 		return true

@@ -82,6 +82,36 @@ func TestKazoo(t *testing.T) {
 
 const zkCli = "/usr/share/zookeeper/bin/zkCli.sh"
 
+// typed is a line for a shell, and what its output has to contain.
+type typed struct{ command, want string }
+
+// runZkCli types into ZooKeeper's own shell.
+func runZkCli(t *testing.T, servers string, script []typed) {
+	t.Helper()
+	var input strings.Builder
+	for _, s := range script {
+		fmt.Fprintln(&input, s.command)
+	}
+	fmt.Fprintln(&input, "quit")
+	cmd := exec.Command(zkCli, "-server", servers)
+	cmd.Stdin = strings.NewReader(input.String())
+	killer := time.AfterFunc(2*time.Minute, func() { _ = cmd.Process.Kill() })
+	defer killer.Stop()
+	b, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Errorf("zkCli.sh: %v", err)
+	}
+	output := string(b)
+	for _, s := range script {
+		if !strings.Contains(output, s.want) {
+			t.Errorf("%s: no %q in the output", s.command, s.want)
+		}
+	}
+	if t.Failed() {
+		t.Log(output)
+	}
+}
+
 // TestZkCli pipes commands through ZooKeeper's shell and looks for its answers.
 //
 // covers: P03, Y02
@@ -89,7 +119,7 @@ func TestZkCli(t *testing.T) {
 	_, err := os.Stat(zkCli)
 	need(t, "zkCli.sh", err == nil)
 	c := processes.New(t, 3)
-	script := []struct{ command, want string }{
+	script := []typed{
 		{"create /shell one", "Created /shell"},
 		{"get /shell", "one"},
 		{"set /shell two", ""},
@@ -115,28 +145,7 @@ func TestZkCli(t *testing.T) {
 		{"deleteall /shell", ""},
 		{"ls /", "[zookeeper]"},
 	}
-	var input strings.Builder
-	for _, s := range script {
-		fmt.Fprintln(&input, s.command)
-	}
-	fmt.Fprintln(&input, "quit")
-	cmd := exec.Command(zkCli, "-server", strings.Join(c.Addresses(), ","))
-	cmd.Stdin = strings.NewReader(input.String())
-	killer := time.AfterFunc(2*time.Minute, func() { _ = cmd.Process.Kill() })
-	defer killer.Stop()
-	b, err := cmd.CombinedOutput()
-	if err != nil {
-		t.Errorf("zkCli.sh: %v", err)
-	}
-	output := string(b)
-	for _, s := range script {
-		if !strings.Contains(output, s.want) {
-			t.Errorf("%s: no %q in the output", s.command, s.want)
-		}
-	}
-	if t.Failed() {
-		t.Log(output)
-	}
+	runZkCli(t, strings.Join(c.Addresses(), ","), script)
 }
 
 type quiet struct{}

@@ -3,10 +3,8 @@ package clients
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/zabkeeper/zabkeeper/test_scripts/processes"
 )
@@ -27,7 +25,7 @@ func TestZkCliReconfigures(t *testing.T) {
 	if c.Leader() == c.Servers[0] {
 		follower = 2
 	}
-	script := []struct{ command, want string }{
+	script := []typed{
 		{"reconfig -add " + row, row},
 		{"config", row},
 		{fmt.Sprintf("reconfig -remove %d", follower), "Committed new configuration:"},
@@ -36,28 +34,7 @@ func TestZkCliReconfigures(t *testing.T) {
 		{"reconfig -add server.7=bad", "Arguments are not valid"},
 		{"ls /", "[zookeeper]"},
 	}
-	var input strings.Builder
-	for _, s := range script {
-		fmt.Fprintln(&input, s.command)
-	}
-	fmt.Fprintln(&input, "quit")
-	cmd := exec.Command(zkCli, "-server", fourth.Client)
-	cmd.Stdin = strings.NewReader(input.String())
-	killer := time.AfterFunc(2*time.Minute, func() { _ = cmd.Process.Kill() })
-	defer killer.Stop()
-	b, err := cmd.CombinedOutput()
-	if err != nil {
-		t.Errorf("zkCli.sh: %v", err)
-	}
-	output := string(b)
-	for _, s := range script {
-		if !strings.Contains(output, s.want) {
-			t.Errorf("%s: no %q in the output", s.command, s.want)
-		}
-	}
-	if t.Failed() {
-		t.Log(output)
-	}
+	runZkCli(t, fourth.Client, script)
 	if text := fourth.Word("self"); !strings.Contains(text, `"voter":true`) || strings.Contains(text, fmt.Sprintf(`"server.%d=`, follower)) {
 		t.Errorf("the new server says %s", text)
 	}

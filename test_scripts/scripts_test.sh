@@ -43,6 +43,14 @@ for ((i = 0; i < 300; i++)); do bin/zabkeeper status --nodes "$table" >/dev/null
 ./test_scripts/kill.sh 2 CONT >/dev/null || failed "kill.sh 2 CONT"
 ./test_scripts/kill.sh >/dev/null || failed "kill.sh"
 if ls "$DATA"/*.pid >/dev/null 2>&1; then failed "kill.sh leaves pid files"; fi
-lines=$(for n in 1 2 3; do bin/zabkeeper history "$DATA/$n" 2>/dev/null | sha256sum; done | sort -u | wc -l)
-[ "$lines" = 1 ] || failed "the servers' histories differ"
+# Ended one after the other, the last two may have begun another epoch: what all have is compared.
+for n in 1 2 3; do bin/zabkeeper history "$DATA/$n" >"$work/history.$n" 2>/dev/null; done
+shared=$(wc -l <"$work/history.1")
+for n in 2 3; do
+  lines=$(wc -l <"$work/history.$n")
+  [ "$lines" -ge "$shared" ] || shared=$lines
+done
+[ "$shared" -gt 3 ] || failed "a server has no history"
+different=$(for n in 1 2 3; do head -n "$shared" "$work/history.$n" | sha256sum; done | sort -u | wc -l)
+[ "$different" = 1 ] || failed "the servers' histories differ"
 echo "scripts: all right"

@@ -48,7 +48,8 @@ var rings = map[string][]string{
 	"test_scripts/processes":     {},
 	"test_scripts/faults":        {"test_scripts/processes"},
 	"test_scripts/clients":       {"client", "sasl", "test_scripts/processes"},
-	"cli":                        {"balancer", "config", "node", "client", "sasl", "sim", "storage", "tree", "wire", "zab", "election", "peer"},
+	"bench":                      {"wire"},
+	"cli":                        {"balancer", "bench", "config", "node", "client", "sasl", "sim", "storage", "tree", "wire", "zab", "election", "peer"},
 }
 
 // pure packages hold no clock, goroutine, lock, I/O, logger or global random.

@@ -49,7 +49,8 @@ var rings = map[string][]string{
 	"test_scripts/coverage":      {},
 	"test_scripts/faults":        {"test_scripts/processes", "client"},
 	"test_scripts/clients":       {"client", "sasl", "test_scripts/compatibility", "test_scripts/processes"},
-	"cli":                        {"balancer", "config", "node", "client", "sasl", "sim", "storage", "tree", "wire", "zab", "election", "peer"},
+	"bench":                      {"wire"},
+	"cli":                        {"balancer", "bench", "config", "node", "client", "sasl", "sim", "storage", "tree", "wire", "zab", "election", "peer"},
 }
 
 // pure packages hold no clock, goroutine, lock, I/O, logger or global random.

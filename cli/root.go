@@ -35,6 +35,7 @@ var subcommands = []func(*environment) *cobra.Command{
 	newElectCommand,
 	newChatCommand,
 	newBalanceCommand,
+	newBenchCommand,
 	newSimulateCommand,
 	newVersionCommand,
 }

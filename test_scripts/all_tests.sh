@@ -22,6 +22,9 @@ step "layout and unit tests with the race detector"
 mapfile -t packages < <(go list ./... | grep -v "$slow")
 go test -race -timeout 10m "${packages[@]}"
 
+step "what a request may allocate, which the race detector would change"
+go test -count=1 -run Allocations ./node/...
+
 step "fresh seeds, and a few mutants that must not pass"
 go run . simulate --seeds 100
 ./test_scripts/mutants.sh 5 M1 M3 M7 M12 M15 M22

@@ -355,7 +355,7 @@ func (c *Core) pulled() {
 
 // establish appends the epoch record and starts to bring followers in.
 func (c *Core) establish() {
-	if c.lead.foundation == nil && c.leaving() {
+	if c.lead.foundation == nil && !c.boundSomewhere() {
 		c.becomeLooking("the history that was adopted removes this server")
 		return
 	}
@@ -364,7 +364,8 @@ func (c *Core) establish() {
 		body = AppendConfiguration(nil, c.lead.foundation)
 	}
 	c.enter(Synchronization)
-	c.lead.established, c.lead.foundation = true, nil
+	c.lead.established, c.lead.leaving = true, c.lead.foundation == nil && c.leaving()
+	c.lead.foundation = nil
 	for _, l := range c.lead.links {
 		if l.answer != nil && l.answer.Vote {
 			c.lead.heard[l.incarnation] = c.now // it has just promised

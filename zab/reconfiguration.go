@@ -77,6 +77,18 @@ func (c *Core) leaving() bool {
 	return cfg != nil && !c.bound(cfg)
 }
 
+// boundSomewhere reports whether a configuration in force counts this server's
+// vote. One that only a pending configuration removes may still have to lead: it
+// can be the only one that has the record. Simulator, seed 20001534.
+func (c *Core) boundSomewhere() bool {
+	for _, p := range c.members.inForce() {
+		if c.bound(p.c) {
+			return true
+		}
+	}
+	return false
+}
+
 // HandOver gives leadership to the follower that has most of the history. It
 // reports false where nobody is fit to take it; then this server leads on.
 func (c *Core) HandOver(reason string) bool {

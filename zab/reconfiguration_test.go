@@ -262,10 +262,41 @@ func TestAnAdoptedConfigurationIsJudged(t *testing.T) {
 		t.Errorf("phase %v: established without a quorum of the configuration in the log", c.Phase())
 	}
 	c.members.truncated(1)
-	c.members.appended(placed{2, &Configuration{Members: []Member{{ID: 2, Voter: true, Incarnation: Incarnation{2}}}}})
+	c.members.learn(placed{3, &Configuration{Members: []Member{{ID: 2, Voter: true, Incarnation: Incarnation{2}}}}})
 	c.evaluate()
 	if c.Role() != Looking {
-		t.Errorf("role %v, want a leader that its history removes to give up", c.Role())
+		t.Errorf("role %v, want a leader that a committed configuration removes to give up", c.Role())
+	}
+}
+
+// The only voter was about to be replaced, and the new one crashed before it had
+// the record: the old one leads on, brings it over, and hands over. Before, neither
+// could stand. Simulator, seed 20001534.
+func TestWhoeverIsBeingReplacedLeadsOn(t *testing.T) {
+	c := newTestCore(1)
+	c.members.learn(placed{1, &Configuration{Members: []Member{{ID: 1, Voter: true, Incarnation: Incarnation{1}}}}})
+	c.members.appended(placed{2, &Configuration{Members: []Member{{ID: 3, Voter: true, Incarnation: Incarnation{3}}}}})
+	if !c.Eligible() {
+		t.Fatal("the only voter may not stand, although its removal is not committed")
+	}
+	c.Lead()
+	c.LinkUp(3, 3, Incarnation{3})
+	c.Step(3, &Message{Kind: FollowerInfo})
+	persisted(c, c.Ready())
+	c.Step(3, &Message{Kind: AckEpoch, Epoch: c.epoch, Seq: c.lead.link(3).asked, Vote: true})
+	rd := persisted(c, c.Ready())
+	if c.Phase() != Synchronization || len(rd.Close) != 0 {
+		t.Fatalf("phase %v, want the promise of the new voter to establish the old one", c.Phase())
+	}
+	c.Step(3, &Message{Kind: Acknowledge, Epoch: c.epoch, Zxid: c.Last()})
+	c.Ready()
+	if c.Committed() != c.Last() || c.CanPropose() {
+		t.Errorf("committed %s of %s, proposes %v; want everything committed and nothing behind it", c.Committed(), c.Last(), c.CanPropose())
+	}
+	c.Step(3, &Message{Kind: Pong, Time: c.now})
+	c.Tick(c.now + 10)
+	if offers := sent(c.Ready(), HandOver); c.Role() != Looking || len(offers) != 1 || offers[0].Seq != 3 {
+		t.Errorf("role %v, offers %v; want leadership handed to server 3", c.Role(), offers)
 	}
 }
 

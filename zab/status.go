@@ -58,8 +58,7 @@ func (c *Core) Eligible() bool {
 	if c.Blank() {
 		return c.Voter() && (len(c.opt.Table) > 1 || c.now-c.firstTick >= c.opt.FoundAlone)
 	}
-	cfg := c.members.newest()
-	return cfg != nil && c.bound(cfg)
+	return c.boundSomewhere()
 }
 
 // Quorums appends the voter sets that must each give a majority.

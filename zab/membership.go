@@ -74,13 +74,19 @@ func (ms *membership) inForce() []placed {
 
 // votes reports whether id is a voter of a configuration in force.
 func (ms *membership) votes(id zxid.ServerID) bool {
+	return ms.any(func(cfg *Configuration) bool { return cfg.voter(id) })
+}
+
+// any reports whether holds is true of a configuration in force. It is asked with
+// every batch, so it allocates nothing.
+func (ms *membership) any(holds func(*Configuration) bool) bool {
 	later := ms.later()
-	if n := len(later); n > 0 && later[n-1].c.voter(id) {
+	if n := len(later); n > 0 && holds(later[n-1].c) {
 		return true
 	} else if n > 1 {
-		return later[n-2].c.voter(id)
+		return holds(later[n-2].c)
 	}
-	return ms.committed.c != nil && ms.committed.c.voter(id)
+	return ms.committed.c != nil && holds(ms.committed.c)
 }
 
 // newest returns the configuration that the log will have once everything in

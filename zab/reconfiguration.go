@@ -81,12 +81,7 @@ func (c *Core) leaving() bool {
 // vote. One that only a pending configuration removes may still have to lead: it
 // can be the only one that has the record. Simulator, seed 20001534.
 func (c *Core) boundSomewhere() bool {
-	for _, p := range c.members.inForce() {
-		if c.bound(p.c) {
-			return true
-		}
-	}
-	return false
+	return c.members.any(c.bound)
 }
 
 // HandOver gives leadership to the follower that has most of the history. It

@@ -172,7 +172,7 @@ func TestExclusion(t *testing.T) {
 		w, server := running[i], c.Servers[r.IntN(len(c.Servers))]
 		pause := time.Duration(r.IntN(300)) * time.Millisecond
 		var what string
-		switch r.IntN(5) {
+		switch r.IntN(6) {
 		case 0, 1:
 			what = "kill a client"
 			w.kill()
@@ -192,6 +192,12 @@ func TestExclusion(t *testing.T) {
 			c.Kill(server)
 			time.Sleep(pause)
 			c.Start(server)
+			c.AwaitServing(server)
+		case 5:
+			what = "pause a server"
+			_ = server.Cmd.Process.Signal(syscall.SIGSTOP)
+			time.Sleep(4 * pause) // up to twice the time after which it is given up
+			_ = server.Cmd.Process.Signal(syscall.SIGCONT)
 			c.AwaitServing(server)
 		}
 		hurts[what]++

@@ -50,10 +50,9 @@ func (w *watcher) see(o *operation) error {
 
 func (w *watcher) fire(o *operation) error {
 	kinds := []map[string]*armed{w.data}
-	switch o.event {
-	case wire.EventNodeChildrenChanged:
+	if o.event == wire.EventNodeChildrenChanged {
 		kinds[0] = w.child
-	case wire.EventNodeDeleted:
+	} else if o.event == wire.EventNodeDeleted {
 		kinds = append(kinds, w.child)
 	}
 	var by *armed
@@ -99,10 +98,9 @@ func (w *watcher) answer(o *operation) error {
 	}
 	if o.watch {
 		a := &armed{by: o, zxid: o.zxid, absent: o.absent()}
-		switch {
-		case o.kind == kindChildren:
+		if o.kind == kindChildren {
 			keep(w.child, o.path, a)
-		default:
+		} else {
 			keep(w.data, o.path, a)
 		}
 	}

@@ -1,6 +1,9 @@
 package history
 
 import (
+	"context"
+	"os/exec"
+	"strings"
 	"testing"
 	"time"
 
@@ -15,26 +18,50 @@ const runTime = 5 * time.Second
 // a run shows something.
 const perSecondMin = 500
 
+// finish ends the load and checks everything that can be checked.
 func finish(t *testing.T, c *processes.Cluster, l *Load) {
 	t.Helper()
 	h := l.Stop()
-	t.Logf("%+v", h.Traffic())
-	count := map[string]int{}
+	traffic := h.Traffic()
+	t.Logf("%+v", traffic)
+	if traffic.PerSecond < perSecondMin {
+		t.Errorf("%.0f operations per second were answered, want %d: the run shows little", traffic.PerSecond, perSecondMin)
+	}
+	count := map[kind]int{}
 	for _, o := range h.all() {
-		count[kindNames[o.kind]]++
-		if o.watch {
-			count["watched"]++
-		}
-		if o.outcome == outcomeUnknown {
-			count["unknown"]++
+		count[o.kind]++
+	}
+	for k := kindCreate; k <= kindEvent; k++ {
+		if count[k] == 0 {
+			t.Errorf("there is no %q in the record", kindNames[k])
 		}
 	}
-	t.Log(count, len(h.parts))
 	begin := time.Now()
 	if err := h.Check(c.Addresses()); err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("checked in %v", time.Since(begin))
+	t.Logf("%d entries in %d parts checked in %v", len(h.all()), len(h.parts), time.Since(begin))
+	for _, p := range c.Servers {
+		if err := h.CheckAgainst(committed(t, p)); err != nil {
+			t.Fatalf("server %d: %v", p.ID, err)
+		}
+	}
+}
+
+// committed is what a server says it has committed, once its log has all of it.
+func committed(t *testing.T, p *processes.Process) (lines []string) {
+	t.Helper()
+	processes.Eventually(t, "the history is complete", func() bool {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		out, err := exec.CommandContext(ctx, processes.Binary, "history", "--json", p.Data).Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines = strings.Split(strings.TrimSpace(string(out)), "\n")
+		return strings.Contains(lines[len(lines)-1], `"zxid":"`+p.Zxid()+`"`)
+	})
+	return lines
 }
 
 func TestHealthy(t *testing.T) {

@@ -146,6 +146,7 @@ func (w *worker) prepare(p *part) bool {
 		needed = append(needed, p.path)
 	case modelLock:
 		needed = append(needed, p.path, p.second())
+	default:
 	}
 	for _, path := range needed {
 		o := w.do(&operation{kind: kindCreate, path: path, value: w.value()})

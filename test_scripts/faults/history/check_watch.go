@@ -50,10 +50,12 @@ func (w *watcher) see(o *operation) error {
 
 func (w *watcher) fire(o *operation) error {
 	kinds := []map[string]*armed{w.data}
-	if o.event == wire.EventNodeChildrenChanged {
+	switch o.event {
+	case wire.EventNodeChildrenChanged:
 		kinds[0] = w.child
-	} else if o.event == wire.EventNodeDeleted {
+	case wire.EventNodeDeleted:
 		kinds = append(kinds, w.child)
+	default:
 	}
 	var by *armed
 	for _, k := range kinds {

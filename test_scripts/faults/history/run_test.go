@@ -83,3 +83,45 @@ func TestLeaderKilled(t *testing.T) {
 	<-time.After(runTime / 2)
 	finish(t, c, l)
 }
+
+// TestAllServersAway: a load without a server waits, ends in bounded time, and
+// goes on with a server.
+func TestAllServersAway(t *testing.T) {
+	c := processes.New(t, 3)
+	away, back := Start(c.Addresses(), Options{Seed: 3}), Start(c.Addresses(), Options{Seed: 4})
+	<-time.After(runTime / 5)
+	for _, p := range c.Servers {
+		c.Kill(p)
+	}
+	stopped := make(chan *History)
+	go func() {
+		<-time.After(runTime)
+		stopped <- away.Stop()
+	}()
+	select {
+	case h := <-stopped:
+		t.Logf("without servers: %+v", h.Traffic())
+	case <-time.After(time.Minute):
+		t.Fatal("the load does not end")
+	}
+	for _, p := range c.Servers {
+		c.Start(p)
+	}
+	c.AwaitServing(c.Servers...)
+	before := back.now()
+	<-time.After(runTime)
+	h := back.Stop()
+	answered := 0
+	for _, o := range h.all() {
+		if o.kind.answerable() && o.invoke > before && o.outcome != outcomeUnknown {
+			answered++
+		}
+	}
+	t.Logf("%+v, %d of them at the end", h.Traffic(), answered)
+	if answered < perSecondMin {
+		t.Errorf("%d operations were answered once the servers were back, want %d", answered, perSecondMin)
+	}
+	if err := h.Check(c.Addresses()); err != nil {
+		t.Fatal(err)
+	}
+}

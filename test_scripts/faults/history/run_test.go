@@ -4,6 +4,7 @@ import (
 	"context"
 	"os/exec"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -81,6 +82,28 @@ func TestLeaderKilled(t *testing.T) {
 	c.Start(p)
 	c.AwaitServing(p)
 	<-time.After(runTime / 2)
+	finish(t, c, l)
+}
+
+// TestFollowersPaused: a server that has slept wakes up with requests to answer,
+// and knows nothing of what was written meanwhile.
+func TestFollowersPaused(t *testing.T) {
+	c := processes.New(t, 3)
+	l := Start(c.Addresses(), Options{Seed: 5})
+	leader := c.Leader()
+	for until := time.Now().Add(runTime); time.Now().Before(until); {
+		for _, p := range c.Servers {
+			if p == leader {
+				continue
+			}
+			for _, signal := range []syscall.Signal{syscall.SIGSTOP, syscall.SIGCONT} {
+				if err := p.Cmd.Process.Signal(signal); err != nil {
+					t.Fatal(err)
+				}
+				<-time.After(200 * time.Millisecond)
+			}
+		}
+	}
 	finish(t, c, l)
 }
 

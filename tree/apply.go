@@ -132,7 +132,7 @@ func (t *Tree) create(c *change, op wire.OpCode, req *wire.CreateRequest, res *O
 	if code != wire.OK {
 		return code
 	}
-	res.Path, res.Stat = n.path, n.stat()
+	res.Path, res.Stat = n.path(), n.stat()
 	return wire.OK
 }
 
@@ -163,12 +163,12 @@ func (t *Tree) delete(c *change, req *wire.PathVersionRequest) wire.ErrorCode {
 // remove takes out a node without children.
 func (t *Tree) remove(c *change, n *znode) {
 	parent := n.parent
-	c.note(t, undo{kind: undoDelete, node: n, pzxid: parent.pzxid, acl: t.acls.byID[n.acl]})
+	c.note(t, undo{kind: undoDelete, node: n, pzxid: parent.pzxid(), acl: t.acls.byID[n.acl]})
 	t.addEvents(c, wire.EventNodeDeleted, n)
 	t.detach(n)
 	t.acls.release(n.acl)
 	t.open(parent)
-	parent.pzxid = c.zxid
+	parent.kin().pzxid = c.zxid
 	t.seal(parent)
 }
 
@@ -180,24 +180,24 @@ func (t *Tree) setData(c *change, req *wire.SetDataRequest, res *OpResult) wire.
 	if string(req.Path) == pathConfig {
 		return wire.ErrNoAuth
 	}
-	if c.settings&SettingEnforceQuota != 0 && t.exceedsQuota(n.path, 0, int64(len(req.Data)-len(n.data))) {
+	if c.settings&SettingEnforceQuota != 0 && t.exceedsQuota(n.path(), 0, int64(len(req.Data)-n.dataBytes())) {
 		return wire.ErrQuotaExceeded
 	}
 	if req.Version != -1 && req.Version != n.version {
 		return wire.ErrBadVersion
 	}
-	c.note(t, undo{kind: undoSetData, node: n, data: n.data, mzxid: n.mzxid, mtime: n.mtime, version: n.version})
+	c.note(t, undo{kind: undoSetData, node: n, data: n.data(), mzxid: n.mzxid, mtime: n.mtime, version: n.version})
 	t.open(n)
 	n.mzxid, n.mtime = c.zxid, c.timeMs
 	n.version++
 	t.seal(n)
-	if !c.undoable && req.Data != nil && len(req.Data) > 0 && len(req.Data) == len(n.data) {
+	if !c.undoable && len(req.Data) > 0 && len(req.Data) == n.dataBytes() {
 		t.overwriteData(n, req.Data)
 	} else {
-		t.replaceData(n, copyData(req.Data))
+		t.replaceData(n, req.Data)
 	}
 	t.addEvents(c, wire.EventNodeDataChanged, n)
-	res.Path, res.Stat = n.path, n.stat()
+	res.Path, res.Stat = n.path(), n.stat()
 	return wire.OK
 }
 
@@ -240,7 +240,7 @@ func (t *Tree) setACL(c *change, r *wire.Reader, res *OpResult) wire.ErrorCode {
 	n.aversion++
 	t.acls.release(old)
 	t.seal(n)
-	res.Path, res.Stat = n.path, n.stat()
+	res.Path, res.Stat = n.path(), n.stat()
 	return wire.OK
 }
 
@@ -290,7 +290,7 @@ func (t *Tree) reap(c *change, r *wire.Reader) wire.ErrorCode {
 		return wire.ErrNoNode
 	case n.childCount() > 0:
 		return wire.ErrNotEmpty
-	case !n.idle(c.timeMs) && (n.kind != kindContainer || n.created > 0):
+	case !n.idle(c.timeMs) && (n.kind != kindContainer || n.created() > 0):
 		return wire.ErrBadArguments
 	}
 	t.remove(c, n)
@@ -304,7 +304,7 @@ func (t *Tree) setConfig(c *change, text []byte, res *Result) wire.ErrorCode {
 	if n == nil || c.session != 0 {
 		return wire.ErrNoAuth
 	}
-	if len(text) == 0 && len(n.data) == 0 {
+	if len(text) == 0 && n.dataBytes() == 0 {
 		return wire.OK
 	}
 	res.Config = text
@@ -315,6 +315,6 @@ func (t *Tree) setConfig(c *change, text []byte, res *Result) wire.ErrorCode {
 	copy(data, text)
 	t.replaceData(n, data)
 	t.addEvents(c, wire.EventNodeDataChanged, n)
-	res.Path, res.Stat = n.path, n.stat()
+	res.Path, res.Stat = n.path(), n.stat()
 	return wire.OK
 }

@@ -53,13 +53,13 @@ func (t *Tree) takeBack(u *undo) {
 		t.detach(n)
 		t.acls.release(n.acl)
 		t.open(parent)
-		parent.created, parent.pzxid = u.created, u.pzxid
+		parent.kin().created, parent.kin().pzxid = u.created, u.pzxid
 		t.seal(parent)
 	case undoDelete:
 		n.acl = t.acls.retain(u.acl).id
 		t.attach(n)
 		t.open(n.parent)
-		n.parent.pzxid = u.pzxid
+		n.parent.kin().pzxid = u.pzxid
 		t.seal(n.parent)
 	case undoSetData:
 		t.open(n)

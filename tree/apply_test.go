@@ -205,13 +205,13 @@ func TestSequentialNames(t *testing.T) {
 	if got := f.mustCreate("/q/s-", "", 3); got != "/q/s-0000000004" {
 		t.Errorf("got %s, want /q/s-0000000004", got)
 	}
-	f.tree.nodes.find("/q").created = 2147483647
+	f.tree.nodes.find("/q").kin().created = 2147483647
 	for _, want := range []string{"/q/s-2147483647", "/q/s-2147483648"} {
 		if got := f.mustCreate("/q/s-", "", 2); got != want {
 			t.Errorf("got %s, want %s", got, want)
 		}
 	}
-	f.tree.nodes.find("/q").created = 9_999_999_999
+	f.tree.nodes.find("/q").kin().created = 9_999_999_999
 	for _, want := range []string{"/q/s-9999999999", "/q/s-a0000000010000000000", "/q/s-a0000000010000000001"} {
 		if got := f.mustCreate("/q/s-", "", 2); got != want {
 			t.Errorf("got %s, want %s", got, want)

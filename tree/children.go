@@ -19,7 +19,7 @@ func (l *childList) locate(name string, prefix int) (chunk, at int, found bool) 
 	lo, hi := 0, len(l.chunks) // first chunk that starts behind name
 	for lo < hi {
 		mid := int(uint(lo+hi) >> 1)
-		if l.chunks[mid][0].path[prefix:] <= name {
+		if l.chunks[mid][0].path()[prefix:] <= name {
 			lo = mid + 1
 		} else {
 			hi = mid
@@ -32,17 +32,17 @@ func (l *childList) locate(name string, prefix int) (chunk, at int, found bool) 
 	i, j := 0, len(c)
 	for i < j {
 		mid := int(uint(i+j) >> 1)
-		if c[mid].path[prefix:] < name {
+		if c[mid].path()[prefix:] < name {
 			i = mid + 1
 		} else {
 			j = mid
 		}
 	}
-	return lo - 1, i, i < len(c) && c[i].path[prefix:] == name
+	return lo - 1, i, i < len(c) && c[i].path()[prefix:] == name
 }
 
 func (l *childList) insert(n *znode, prefix int) {
-	ci, i, found := l.locate(n.path[prefix:], prefix)
+	ci, i, found := l.locate(n.path()[prefix:], prefix)
 	assert(!found, "a child is inserted twice")
 	l.count++
 	if len(l.chunks) == 0 {
@@ -72,7 +72,7 @@ func (l *childList) insert(n *znode, prefix int) {
 }
 
 func (l *childList) remove(n *znode, prefix int) {
-	ci, i, found := l.locate(n.path[prefix:], prefix)
+	ci, i, found := l.locate(n.path()[prefix:], prefix)
 	assert(found, "a child is not in its parent's list")
 	l.count--
 	c := slices.Delete(l.chunks[ci], i, i+1)

@@ -76,7 +76,7 @@ func (t *Tree) createParents(c *change, req *wire.CreateRequest, res *OpResult) 
 	if code != wire.OK {
 		return code
 	}
-	res.Path, res.Stat = parent.path, parent.stat()
+	res.Path, res.Stat = parent.path(), parent.stat()
 	return wire.OK
 }
 

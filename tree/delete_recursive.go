@@ -43,7 +43,7 @@ func (t *Tree) deleteRecursive(c *change, req *wire.DeleteRecursiveRequest, res 
 	nodes := []*znode{top} // level by level, so that backwards no node comes before one below it
 	for i := 0; i < len(nodes); i++ {
 		n := nodes[i]
-		if n.children == nil {
+		if n.childCount() == 0 {
 			continue
 		}
 		if len(nodes)+n.childCount() > limit {
@@ -52,7 +52,7 @@ func (t *Tree) deleteRecursive(c *change, req *wire.DeleteRecursiveRequest, res 
 		if !t.acls.byID[n.acl].allows(wire.PermDelete, c.ids, c.settings) {
 			return wire.ErrNoAuth
 		}
-		for child := range n.children.all {
+		for child := range n.children().all {
 			nodes = append(nodes, child)
 		}
 	}

@@ -60,9 +60,9 @@ func (t *Tree) addEvents(c *change, kind wire.EventType, n *znode) {
 	if !c.watched {
 		return
 	}
-	e := pendingEvent{kind: kind, path: n.path, acl: t.acls.byID[n.acl]}
+	e := pendingEvent{kind: kind, path: n.path(), acl: t.acls.byID[n.acl]}
 	if kind != wire.EventNodeDataChanged {
-		e.parent, e.parentACL = n.parent.path, t.acls.byID[n.parent.acl]
+		e.parent, e.parentACL = n.parent.path(), t.acls.byID[n.parent.acl]
 	}
 	t.events = append(t.events, e)
 }

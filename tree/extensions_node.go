@@ -4,7 +4,11 @@ import "github.com/zabkeeper/zabkeeper/wire"
 
 // extensionsNode answers reads of wire.PathExtensions. It is in no tree: it has
 // no parent, counts nowhere, and everyone may read it. Nothing changes it.
-var extensionsNode = &znode{path: wire.PathExtensions, data: wire.AppendExtensions(nil)}
+var extensionsNode = func() *znode {
+	n := &znode{}
+	setText(n, wire.PathExtensions, wire.AppendExtensions(nil))
+	return n
+}()
 
 // node finds what a reader can see at path.
 func (t *Tree) node(path []byte) *znode {

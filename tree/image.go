@@ -73,7 +73,7 @@ func (img *Image) Next(dst []byte, maxNodes int) ([]byte, bool) {
 		if n.mark != img.tree.mark {
 			dst = img.emit(dst, n)
 		}
-		img.cursor = n.path
+		img.cursor = n.path()
 		n = next(n)
 	}
 	if n != nil {

@@ -75,7 +75,7 @@ func appendImageSession(dst []byte, s *Session) []byte {
 func appendImageNode(dst []byte, n *znode) []byte {
 	dst, start := beginRecord(dst, recordNode)
 	for _, v := range [...]uint64{
-		uint64(n.czxid), uint64(n.mzxid), uint64(n.pzxid), uint64(n.ctime), uint64(n.mtime), uint64(n.created), n.owner,
+		uint64(n.czxid), uint64(n.mzxid), uint64(n.pzxid()), uint64(n.ctime), uint64(n.mtime), uint64(n.created()), n.owner(),
 	} {
 		dst = binary.LittleEndian.AppendUint64(dst, v)
 	}
@@ -83,12 +83,12 @@ func appendImageNode(dst []byte, n *znode) []byte {
 	dst = binary.LittleEndian.AppendUint32(dst, uint32(n.aversion))
 	dst = binary.LittleEndian.AppendUint32(dst, n.acl)
 	hasData := byte(1)
-	if n.data == nil {
+	if n.data() == nil {
 		hasData = 0
 	}
 	dst = append(dst, byte(n.kind), hasData)
-	dst = binary.LittleEndian.AppendUint32(dst, uint32(len(n.path)))
-	return endRecord(append(append(dst, n.path...), n.data...), start)
+	dst = binary.LittleEndian.AppendUint32(dst, uint32(len(n.path())))
+	return endRecord(append(append(dst, n.path()...), n.data()...), start)
 }
 
 func appendImageEnd(dst []byte, nodes uint64) []byte {
@@ -105,9 +105,9 @@ func decodeImageNode(b []byte) (*znode, bool) {
 	for i := range v {
 		v[i] = binary.LittleEndian.Uint64(b[8*i:])
 	}
-	n := &znode{
-		czxid: zxid.Zxid(v[0]), mzxid: zxid.Zxid(v[1]), pzxid: zxid.Zxid(v[2]),
-		ctime: int64(v[3]), mtime: int64(v[4]), created: int64(v[5]), owner: v[6],
+	n := &znode{czxid: zxid.Zxid(v[0]), mzxid: zxid.Zxid(v[1]), ctime: int64(v[3]), mtime: int64(v[4])}
+	if pzxid, created, owner := zxid.Zxid(v[2]), int64(v[5]), v[6]; pzxid != n.czxid || created != 0 || owner != 0 {
+		n.family = &family{pzxid: pzxid, created: created, owner: owner}
 	}
 	b = b[7*8:]
 	n.version = int32(binary.LittleEndian.Uint32(b))
@@ -119,10 +119,13 @@ func decodeImageNode(b []byte) (*znode, bool) {
 	if uint64(pathBytes) > uint64(len(b)) || n.kind >= kindCount || hasData > 1 || hasData == 0 && len(b) > int(pathBytes) {
 		return nil, false
 	}
-	n.path = string(b[:pathBytes])
-	if hasData == 1 {
-		n.data = make([]byte, len(b)-int(pathBytes))
-		copy(n.data, b[pathBytes:])
+	if pathBytes == 0 {
+		return nil, false
 	}
+	var data []byte
+	if hasData == 1 {
+		data = b[pathBytes:]
+	}
+	setText(n, b[:pathBytes], data)
 	return n, true
 }

@@ -49,8 +49,8 @@ func (t *Tree) appendPage(req *wire.ListPageRequest, who *Reader, dst []byte) ([
 		first = req.Prefix
 	}
 	after, prefix := string(req.After), string(req.Prefix)
-	n.children.from(string(first), pathPrefix, func(child *znode) bool {
-		name := child.path[pathPrefix:]
+	n.children().from(string(first), pathPrefix, func(child *znode) bool {
+		name := child.path()[pathPrefix:]
 		if name == after {
 			return true
 		}

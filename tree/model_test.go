@@ -417,8 +417,9 @@ func TestChildListAgainstSortedSlice(t *testing.T) {
 		step := rapid.SampledFrom([]int{1, 7, 389}).Draw(rt, "step")
 		name := func(i int) string { return fmt.Sprintf("/%05d", i*step%2003) }
 		for i := range size {
-			n := &znode{path: name(i)}
-			live[n.path] = n
+			n := &znode{}
+			setText(n, name(i), nil)
+			live[n.path()] = n
 			l.insert(n, 1)
 		}
 		for range rapid.IntRange(0, size).Draw(rt, "deletes") {
@@ -435,7 +436,7 @@ func TestChildListAgainstSortedSlice(t *testing.T) {
 		slices.Sort(want)
 		var got []string
 		for n := range l.all {
-			got = append(got, n.path)
+			got = append(got, n.path())
 		}
 		if !slices.Equal(got, want) || l.count != len(want) {
 			rt.Fatalf("list has %d of %d, count %d", len(got), len(want), l.count)
@@ -446,7 +447,7 @@ func TestChildListAgainstSortedSlice(t *testing.T) {
 			i++
 		}
 		after := l.after(probe, 1)
-		if i == len(want) && after != nil || i < len(want) && (after == nil || after.path != want[i]) {
+		if i == len(want) && after != nil || i < len(want) && (after == nil || after.path() != want[i]) {
 			rt.Fatalf("after %s: got %v", probe, after)
 		}
 	})

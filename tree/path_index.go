@@ -38,7 +38,7 @@ func (x *pathIndex) find(path string) *znode {
 	mask := uint32(len(s.nodes) - 1)
 	for i := uint32(h) & mask; ; i = (i + 1) & mask {
 		n := s.nodes[i]
-		if n == nil || s.hashes[i] == uint32(h) && n.path == path {
+		if n == nil || s.hashes[i] == uint32(h) && n.path() == path {
 			return n
 		}
 	}
@@ -54,7 +54,7 @@ func (x *pathIndex) findBytes(path []byte) *znode {
 	mask := uint32(len(s.nodes) - 1)
 	for i := uint32(h) & mask; ; i = (i + 1) & mask {
 		n := s.nodes[i]
-		if n == nil || s.hashes[i] == uint32(h) && n.path == string(path) {
+		if n == nil || s.hashes[i] == uint32(h) && n.path() == string(path) {
 			return n
 		}
 	}
@@ -62,7 +62,7 @@ func (x *pathIndex) findBytes(path []byte) *znode {
 
 // insert adds a node whose path is not in the index.
 func (x *pathIndex) insert(n *znode) {
-	h := maphash.String(x.seed, n.path)
+	h := maphash.String(x.seed, n.path())
 	s := &x.shards[h>>56]
 	if (s.used+1)*16 > len(s.nodes)*13 {
 		s.grow()
@@ -95,7 +95,7 @@ func (s *indexShard) grow() {
 // remove takes out a node that is in the index, and closes the gap: whatever
 // stands behind it and could stand in it moves up.
 func (x *pathIndex) remove(n *znode) {
-	h := maphash.String(x.seed, n.path)
+	h := maphash.String(x.seed, n.path())
 	s := &x.shards[h>>56]
 	assert(s.used > 0, "a node is removed from an empty index")
 	mask := uint32(len(s.nodes) - 1)

@@ -18,7 +18,8 @@ func TestPathIndex(t *testing.T) {
 		for range 20_000 {
 			path := paths[r.IntN(len(paths))]
 			if n := twin[path]; n == nil {
-				n = &znode{path: path}
+				n = &znode{}
+				setText(n, path, nil)
 				x.insert(n)
 				twin[path] = n
 			} else if r.IntN(3) > 0 {
@@ -51,7 +52,8 @@ func TestPathIndexClosesGaps(t *testing.T) {
 		x := newPathIndex()
 		var in []*znode
 		for len(in) < 13*indexShards/2 {
-			n := &znode{path: fmt.Sprintf("/%d/%d", seed, len(in))}
+			n := &znode{}
+			setText(n, fmt.Sprintf("/%d/%d", seed, len(in)), nil)
 			x.insert(n)
 			in = append(in, n)
 		}
@@ -59,8 +61,8 @@ func TestPathIndexClosesGaps(t *testing.T) {
 		for i, n := range in {
 			x.remove(n)
 			for _, left := range in[i+1 : min(i+20, len(in))] {
-				if x.find(left.path) != left {
-					t.Fatalf("seed %d: %s is lost when %s is removed", seed, left.path, n.path)
+				if x.find(left.path()) != left {
+					t.Fatalf("seed %d: %s is lost when %s is removed", seed, left.path(), n.path())
 				}
 			}
 		}

@@ -21,7 +21,7 @@ type newNode struct {
 func (t *Tree) place(c *change, parent *znode, w *newNode) (*znode, wire.ErrorCode) {
 	path := w.path
 	if w.flags.Sequential() {
-		path = appendSequence(append(t.pathScratch[:0], path...), parent.created)
+		path = appendSequence(append(t.pathScratch[:0], path...), parent.created())
 		t.pathScratch = path[:0]
 	}
 	switch {
@@ -34,26 +34,24 @@ func (t *Tree) place(c *change, parent *znode, w *newNode) (*znode, wire.ErrorCo
 	case w.kind == kindEphemeral && c.session == 0:
 		return nil, wire.ErrSessionExpired
 	}
-	n := &znode{
-		path: string(path), czxid: c.zxid, mzxid: c.zxid, pzxid: c.zxid,
-		ctime: c.timeMs, mtime: c.timeMs, kind: w.kind,
-	}
-	if c.settings&SettingEnforceQuota != 0 && t.exceedsQuota(n.path, 1, int64(len(w.data))) {
+	n := &znode{czxid: c.zxid, mzxid: c.zxid, ctime: c.timeMs, mtime: c.timeMs, kind: w.kind}
+	setText(n, path, w.data)
+	if c.settings&SettingEnforceQuota != 0 && t.exceedsQuota(n.path(), 1, int64(len(w.data))) {
 		return nil, wire.ErrQuotaExceeded
 	}
 	switch w.kind {
 	case kindEphemeral:
-		n.owner = c.session
+		n.kin().owner = c.session
 	case kindTTL:
-		n.owner = uint64(w.ttlMs)
+		n.kin().owner = uint64(w.ttlMs)
 	default: // nobody's
 	}
-	n.data = copyData(w.data)
 	n.acl = t.acls.use(w.rawACL).id
-	c.note(t, undo{kind: undoCreate, node: n, created: parent.created, pzxid: parent.pzxid})
+	c.note(t, undo{kind: undoCreate, node: n, created: parent.created(), pzxid: parent.pzxid()})
 	t.open(parent)
-	parent.created++
-	parent.pzxid = c.zxid
+	kin := parent.kin()
+	kin.created++
+	kin.pzxid = c.zxid
 	t.seal(parent)
 	t.attach(n)
 	t.addEvents(c, wire.EventNodeCreated, n)

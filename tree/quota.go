@@ -36,13 +36,13 @@ func quotaTarget(path, name string) (string, bool) {
 }
 
 func (t *Tree) quotaAttached(n *znode) {
-	if target, ok := quotaTarget(n.path, quotaLimitsName); ok {
+	if target, ok := quotaTarget(n.path(), quotaLimitsName); ok {
 		q := &quota{path: target, limits: n, stats: t.nodes.find(pathQuota + target + quotaStatsName)}
 		q.count, q.bytes = t.measure(target)
 		t.quotas[target] = q
 		t.quotaDirty(q)
 	}
-	if target, ok := quotaTarget(n.path, quotaStatsName); ok {
+	if target, ok := quotaTarget(n.path(), quotaStatsName); ok {
 		q := t.quotas[target]
 		if q == nil {
 			q = &quota{path: target, once: true}
@@ -54,10 +54,10 @@ func (t *Tree) quotaAttached(n *znode) {
 }
 
 func (t *Tree) quotaDetached(n *znode) {
-	if target, ok := quotaTarget(n.path, quotaLimitsName); ok {
+	if target, ok := quotaTarget(n.path(), quotaLimitsName); ok {
 		delete(t.quotas, target)
 	}
-	if target, ok := quotaTarget(n.path, quotaStatsName); ok && t.quotas[target] != nil {
+	if target, ok := quotaTarget(n.path(), quotaStatsName); ok && t.quotas[target] != nil {
 		t.quotas[target].stats = nil
 	}
 }
@@ -66,7 +66,7 @@ func (t *Tree) quotaDetached(n *znode) {
 func (t *Tree) measure(path string) (count, bytes int64) {
 	for n := t.nodes.find(path); n != nil; n = nextInSubtree(n, path) {
 		count++
-		bytes += int64(len(n.data))
+		bytes += int64(n.dataBytes())
 	}
 	return count, bytes
 }
@@ -100,7 +100,7 @@ func (t *Tree) quotaDirty(q *quota) {
 func (t *Tree) flushQuotas() {
 	for _, q := range t.dirtyQuotas {
 		q.dirty = false
-		current := t.quotas[q.path] == q || q.once && t.nodes.find(q.stats.path) == q.stats
+		current := t.quotas[q.path] == q || q.once && t.nodes.find(q.stats.path()) == q.stats
 		if q.stats != nil && current {
 			text := strconv.AppendInt([]byte("count="), q.count, 10)
 			text = strconv.AppendInt(append(text, ",bytes="...), q.bytes, 10)
@@ -128,7 +128,7 @@ func (t *Tree) exceedsQuota(path string, count, bytes int64) bool {
 		if q == nil {
 			continue
 		}
-		countMax, bytesMax := hardLimits(string(q.limits.data))
+		countMax, bytesMax := hardLimits(string(q.limits.data()))
 		return count != 0 && countMax >= 0 && q.count+count > countMax ||
 			bytes != 0 && bytesMax >= 0 && q.bytes+bytes > bytesMax
 	}

@@ -88,7 +88,7 @@ func (t *Tree) readWatched(op wire.OpCode, req *wire.PathWatchRequest, who *Read
 	}
 	switch op {
 	case wire.OpGetData:
-		dst = wire.AppendBuffer(dst, n.data)
+		dst = wire.AppendBuffer(dst, n.data())
 	case wire.OpGetChildren:
 		return appendChildren(dst, n), res
 	case wire.OpGetChildren2:
@@ -113,8 +113,8 @@ func (t *Tree) readable(path []byte, who *Reader) (*znode, wire.ErrorCode) {
 func appendChildren(dst []byte, n *znode) []byte {
 	dst = wire.AppendInt(dst, int32(n.childCount()))
 	prefix := n.prefix()
-	for child := range n.children.all {
-		dst = wire.AppendString(dst, child.path[prefix:])
+	for child := range n.children().all {
+		dst = wire.AppendString(dst, child.path()[prefix:])
 	}
 	return dst
 }
@@ -160,8 +160,8 @@ func (t *Tree) appendGetEphemerals(prefix []byte, who *Reader, dst []byte) []byt
 	dst = wire.AppendInt(dst, 0)
 	if s := t.sessions[who.Session]; s != nil {
 		for _, n := range s.sorted() {
-			if trimmed == "" || trimmed == "/" || strings.HasPrefix(n.path, string(prefix)) {
-				dst = wire.AppendString(dst, n.path)
+			if trimmed == "" || trimmed == "/" || strings.HasPrefix(n.path(), string(prefix)) {
+				dst = wire.AppendString(dst, n.path())
 				count++
 			}
 		}
@@ -178,7 +178,7 @@ func (t *Tree) appendDescendants(path []byte, who *Reader, dst []byte) ([]byte, 
 	count := t.nodes.len() - 1
 	if n != t.root {
 		count = 0
-		for d := nextInSubtree(n, n.path); d != nil; d = nextInSubtree(d, n.path) {
+		for d := nextInSubtree(n, n.path()); d != nil; d = nextInSubtree(d, n.path()) {
 			count++
 		}
 	}

@@ -146,14 +146,14 @@ func (rs *restorer) readSession(b []byte) bool {
 
 func (rs *restorer) readNode(b []byte) bool {
 	n, ok := decodeImageNode(b)
-	if !ok || wire.CheckPath(n.path) != wire.OK || rs.t.nodes.find(n.path) != nil {
+	if !ok || wire.CheckPath(n.path()) != wire.OK || rs.t.nodes.find(n.path()) != nil {
 		return false
 	}
 	a := rs.acls[n.acl]
 	if a == nil {
 		return false
 	}
-	if n.kind == kindEphemeral && rs.t.sessions[n.owner] == nil {
+	if n.kind == kindEphemeral && rs.t.sessions[n.owner()] == nil {
 		return false
 	}
 	a.refs++
@@ -185,14 +185,14 @@ func (rs *restorer) finish(end []byte) error {
 	}
 	var parent *znode // of the node before: siblings come one behind the other
 	for _, n := range rs.nodes {
-		if n.path == pathRoot {
+		if n.path() == pathRoot {
 			continue
 		}
-		if p := wire.Parent(n.path); parent == nil || parent.path != p {
+		if p := wire.Parent(n.path()); parent == nil || parent.path() != p {
 			parent = t.nodes.find(p)
 		}
 		if parent == nil || parent.kind == kindEphemeral {
-			return fmt.Errorf("%w: %q has no parent", ErrCorrupt, n.path)
+			return fmt.Errorf("%w: %q has no parent", ErrCorrupt, n.path())
 		}
 		n.parent = parent
 	}

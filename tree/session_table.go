@@ -33,7 +33,7 @@ func (s *session) sorted() []*znode {
 	for n := range s.ephemerals {
 		list = append(list, n)
 	}
-	slices.SortFunc(list, func(a, b *znode) int { return strings.Compare(a.path, b.path) })
+	slices.SortFunc(list, func(a, b *znode) int { return strings.Compare(a.path(), b.path()) })
 	return list
 }
 
@@ -75,7 +75,7 @@ func (t *Tree) Ephemerals(id uint64) []string {
 	}
 	paths := make([]string, 0, len(s.ephemerals))
 	for _, n := range s.sorted() {
-		paths = append(paths, n.path)
+		paths = append(paths, n.path())
 	}
 	return paths
 }

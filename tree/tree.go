@@ -58,9 +58,13 @@ func New() *Tree {
 	open := wire.NewACLs(wire.WorldAnyone(wire.PermAll)).Bytes()
 	read := wire.NewACLs(wire.WorldAnyone(wire.PermRead)).Bytes()
 	for _, path := range [...]string{pathRoot, pathSystem, pathQuota} {
-		t.attach(&znode{path: path, data: []byte{}, acl: t.acls.use(open).id})
+		n := &znode{acl: t.acls.use(open).id}
+		setText(n, path, []byte{})
+		t.attach(n)
 	}
-	t.attach(&znode{path: pathConfig, data: []byte{}, acl: t.acls.use(read).id, aversion: -1})
+	config := &znode{acl: t.acls.use(read).id, aversion: -1}
+	setText(config, pathConfig, []byte{})
+	t.attach(config)
 	return t
 }
 
@@ -101,31 +105,28 @@ func (t *Tree) parentOf(path []byte, lastSlash int) *znode {
 func (t *Tree) attach(n *znode) {
 	t.nodes.insert(n)
 	t.link(n)
-	t.quotaAdd(n.path, 1, int64(len(n.data)))
+	t.quotaAdd(n.path(), 1, int64(n.dataBytes()))
 	t.quotaAttached(n)
 }
 
 // link is attach for a node that can be found already, without the quotas, which
 // need the whole subtree to be there.
 func (t *Tree) link(n *znode) {
-	if n.path == pathRoot {
+	if n.path() == pathRoot {
 		t.root = n
 	} else {
 		if n.parent == nil {
-			n.parent = t.nodes.find(wire.Parent(n.path))
+			n.parent = t.nodes.find(wire.Parent(n.path()))
 		}
 		assert(n.parent != nil, "a node has no parent")
-		if n.parent.children == nil {
-			n.parent.children = &childList{}
-		}
-		n.parent.children.insert(n, n.parent.prefix())
+		n.parent.kin().children.insert(n, n.parent.prefix())
 	}
 	n.mark = t.mark
-	t.dataBytes += int64(len(n.path) + len(n.data))
+	t.dataBytes += int64(len(n.path()) + n.dataBytes())
 	t.digest += t.statTerm(n) + dataTerm(n)
 	switch n.kind {
 	case kindEphemeral:
-		s := t.sessions[n.owner]
+		s := t.sessions[n.owner()]
 		if s.ephemerals == nil {
 			s.ephemerals = make(map[*znode]struct{})
 		}
@@ -143,40 +144,37 @@ func (t *Tree) detach(n *znode) {
 	assert(n.childCount() == 0, "a node with children is removed")
 	t.imageTouch(n)
 	t.quotaDetached(n)
-	t.quotaAdd(n.path, -1, -int64(len(n.data)))
+	t.quotaAdd(n.path(), -1, -int64(n.dataBytes()))
 	switch n.kind {
 	case kindEphemeral:
-		delete(t.sessions[n.owner].ephemerals, n)
+		delete(t.sessions[n.owner()].ephemerals, n)
 		t.ephemerals--
 	case kindContainer, kindTTL:
 		delete(t.reapable, n)
 	default: // a persistent node is in no list
 	}
 	t.digest -= t.statTerm(n) + dataTerm(n)
-	t.dataBytes -= int64(len(n.path) + len(n.data))
+	t.dataBytes -= int64(len(n.path()) + n.dataBytes())
 	t.nodes.remove(n)
-	n.parent.children.remove(n, n.parent.prefix())
-	if n.parent.children.count == 0 {
-		n.parent.children = nil
-	}
+	n.parent.family.children.remove(n, n.parent.prefix())
 }
 
-// replaceData gives n other data, which n owns from now on.
+// replaceData gives n a copy of other data.
 func (t *Tree) replaceData(n *znode, data []byte) {
 	t.imageTouch(n)
 	t.digest -= dataTerm(n)
-	delta := int64(len(data) - len(n.data))
-	n.data = data
+	delta := int64(len(data) - n.dataBytes())
+	setText(n, n.path(), data)
 	t.digest += dataTerm(n)
 	t.dataBytes += delta
-	t.quotaAdd(n.path, 0, delta)
+	t.quotaAdd(n.path(), 0, delta)
 }
 
 // overwriteData copies data of the same length over n's own.
 func (t *Tree) overwriteData(n *znode, data []byte) {
 	t.imageTouch(n)
 	t.digest -= dataTerm(n)
-	copy(n.data, data)
+	copy(n.data(), data)
 	t.digest += dataTerm(n)
 }
 
@@ -187,10 +185,10 @@ func (t *Tree) overwriteData(n *znode, data []byte) {
 func (t *Tree) ReapCandidates(nowMs, maxNeverUsedMs int64) []string {
 	var paths []string
 	for n := range t.reapable {
-		unused := n.kind == kindContainer && n.created == 0 && n.childCount() == 0 &&
+		unused := n.kind == kindContainer && n.created() == 0 && n.childCount() == 0 &&
 			maxNeverUsedMs > 0 && nowMs-n.ctime > maxNeverUsedMs
 		if unused || n.idle(nowMs) {
-			paths = append(paths, n.path)
+			paths = append(paths, n.path())
 		}
 	}
 	slices.Sort(paths)
@@ -204,9 +202,9 @@ func (n *znode) idle(nowMs int64) bool {
 	}
 	switch n.kind {
 	case kindContainer:
-		return n.created > 0
+		return n.created() > 0
 	case kindTTL:
-		return nowMs-n.mtime > int64(n.owner)
+		return nowMs-n.mtime > int64(n.owner())
 	default: // never reaped
 		return false
 	}

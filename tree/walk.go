@@ -9,15 +9,15 @@ import (
 // next returns the node behind n in the order of the tree: first child, else the
 // next sibling of n or of the nearest ancestor that has one.
 func next(n *znode) *znode {
-	if n.children != nil {
-		return n.children.first()
+	if n.childCount() > 0 {
+		return n.children().first()
 	}
 	return nextSkippingChildren(n)
 }
 
 func nextSkippingChildren(n *znode) *znode {
 	for ; n.parent != nil; n = n.parent {
-		if sibling := n.parent.children.after(n.name(), n.parent.prefix()); sibling != nil {
+		if sibling := n.parent.children().after(n.name(), n.parent.prefix()); sibling != nil {
 			return sibling
 		}
 	}
@@ -26,7 +26,7 @@ func nextSkippingChildren(n *znode) *znode {
 
 // nextInSubtree is next that ends with the subtree at path.
 func nextInSubtree(n *znode, path string) *znode {
-	if n = next(n); n == nil || path != pathRoot && !strings.HasPrefix(n.path, path+"/") {
+	if n = next(n); n == nil || path != pathRoot && !strings.HasPrefix(n.path(), path+"/") {
 		return nil
 	}
 	return n
@@ -44,8 +44,8 @@ func (t *Tree) nextAfterPath(path string) *znode {
 		if parent == nil {
 			continue
 		}
-		if parent.children != nil {
-			if sibling := parent.children.after(name, parent.prefix()); sibling != nil {
+		if parent.childCount() > 0 {
+			if sibling := parent.children().after(name, parent.prefix()); sibling != nil {
 				return sibling
 			}
 		}

@@ -89,7 +89,7 @@ func (t *Tree) setWatches(w *WatchRegistry, id WatcherID, req *wire.SetWatches, 
 		switch n := t.node(path); {
 		case n == nil:
 			tell(wire.EventNodeDeleted, path, nil)
-		case int64(n.pzxid) > req.RelativeZxid:
+		case int64(n.pzxid()) > req.RelativeZxid:
 			tell(wire.EventNodeChildrenChanged, path, n)
 		default:
 			w.Add(id, WatchChild, path)

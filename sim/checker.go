@@ -30,6 +30,8 @@ type checker struct {
 	newestWrite zxid.Zxid
 	claimed     claim
 	established int
+	leading     zxid.ServerID // who was established last
+	deposed     []zxid.ServerID
 	snapshots   int
 }
 
@@ -160,6 +162,12 @@ func (k *checker) leads(s *server, e zxid.Epoch) {
 		k.w.fail("epoch %d has the leaders %d and %d (I1)", e, other, s.id)
 	}
 	k.leaders[e] = s.id
+	if s.id != k.leading {
+		if k.leading != 0 {
+			k.deposed = append(k.deposed, k.leading)
+		}
+		k.leading = s.id
+	}
 	for earlier, c := range k.decided {
 		if earlier < e && !k.contains(s.history.written, c) {
 			k.w.fail("leader %d of epoch %d lacks %s, committed in epoch %d (I8)", s.id, e, c.zxid, earlier)

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"math/rand/v2"
+	"slices"
 
 	"github.com/zabkeeper/zabkeeper/zab"
 )
@@ -34,7 +35,13 @@ func (w *World) finish() {
 	for _, c := range w.clients {
 		done += c.done
 	}
+	before := len(w.check.deposed)
 	w.run(8_000_000)
+	for _, id := range w.check.deposed[before:] {
+		if w.mode == Liveness && slices.Contains(whole, w.servers[id-1]) {
+			w.fail("server %d lost the lead although its quorum is whole: what is broken outside of it must not matter (E7)", id)
+		}
+	}
 	for _, c := range w.clients {
 		done -= c.done
 	}

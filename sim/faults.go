@@ -47,6 +47,8 @@ func (w *World) do(f Fault, r *rand.Rand) {
 		w.network.breakOne(r, 0)
 	case "half-open":
 		w.network.breakOne(r, r.Int64N(10_000_000))
+	case "lost message":
+		w.network.loseOne(r)
 	case "clog":
 		w.network.clog(s, w.servers[r.IntN(len(w.servers))], w.sched.now+r.Int64N(5_000_000))
 	case "flap":
@@ -122,7 +124,12 @@ func (w *World) kill(s *server, r *rand.Rand) {
 	s.stop()
 	s.fs.Kill()
 	w.network.crashed(s)
-	w.restartLater(s, r.Int64N(1_000_000))
+	back := r.Int64N(1_000_000)
+	w.restartLater(s, back)
+	if r.IntN(2) == 0 {
+		// What was in the cache at the start may still not be on the disk.
+		w.sched.after(back+r.Int64N(200_000), func() { w.crash(s, r) })
+	}
 }
 
 func (w *World) restartLater(s *server, us int64) {
@@ -179,7 +186,7 @@ func (w *World) wipe(s *server, r *rand.Rand) {
 func (w *World) replaceDirectory(s *server) {
 	w.trace("server %d loses its data directory", s.id)
 	w.check.lost(s)
-	s.fs = vfs.NewMemory()
+	s.fs, s.disk = vfs.NewMemory(), nil
 	s.incarnation++
 	s.damaged = false
 	s.joins = w.par.servers == 1

@@ -58,6 +58,7 @@ type parameters struct {
 	snapshotEvery uint64 // records
 	counterLimit  uint32
 	driftMax      float64 // of each server's clock
+	adviceUs      int64   // between two pieces of the oracle's advice, at least
 }
 
 func (w *World) draw(o Options) parameters {
@@ -71,6 +72,7 @@ func (w *World) draw(o Options) parameters {
 		snapshotEvery: uint64(20 + r.IntN(580)),
 		counterLimit:  []uint32{30, 200, 0xF000_0000, 0xF000_0000}[r.IntN(4)],
 		driftMax:      []float64{0, 0.001, 0.05}[r.IntN(3)],
+		adviceUs:      []int64{500, 3_000, 20_000}[r.IntN(3)],
 	}
 	if w.mode == Liveness {
 		p.servers = max(p.servers, 3)

@@ -45,6 +45,8 @@ type simLink struct {
 	lastToB  int64
 	closed   bool
 	stranded bool // one end does not know that the other is gone
+	skip     bool // the next message is lost, and what follows is not
+	skipped  bool
 	underWay []underWay
 	bytes    int // of underWay
 }
@@ -134,6 +136,11 @@ func (n *network) deliver(s *server, id zab.LinkID, do func(to *server, l *simLi
 	}
 	if l.stranded {
 		return // a connection never skips bytes: once one is lost, all are
+	}
+	if l.skip {
+		l.skip, l.skipped = false, true
+		n.w.trace("a message from server %d to server %d is lost", s.id, to.id)
+		return
 	}
 	at := max(n.w.sched.now+n.delay(s, to), *last+1)
 	*last = at
@@ -227,6 +234,17 @@ func (n *network) breakOne(r *rand.Rand, late int64) {
 	}
 }
 
+// loseOne makes a connection lose one message and go on, which TCP does not do:
+// nothing may enter a log behind a gap even so (Y6). Healing resets it, as what
+// waits for the lost message may wait for ever.
+func (n *network) loseOne(r *rand.Rand) {
+	if len(n.order) > 0 {
+		if l := n.links[n.order[r.IntN(len(n.order))]]; l != nil {
+			l.skip = true
+		}
+	}
+}
+
 // clog holds up everything from one server to another until then.
 func (n *network) clog(from, to *server, until int64) {
 	n.clogged[way{from.id, to.id}] = until
@@ -277,7 +295,7 @@ func (n *network) heal() {
 
 func (n *network) resetStranded() {
 	for _, id := range n.order {
-		if l := n.links[id]; l != nil && l.stranded {
+		if l := n.links[id]; l != nil && (l.stranded || l.skipped) {
 			n.close(id)
 		}
 	}

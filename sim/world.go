@@ -125,7 +125,7 @@ func (w *World) advise() {
 	if !w.faulty {
 		return
 	}
-	w.sched.after(20_000+w.proc.Int64N(200_000), w.advise)
+	w.sched.after(w.par.adviceUs+w.proc.Int64N(10*w.par.adviceUs), w.advise)
 	s := w.servers[w.proc.IntN(len(w.servers))]
 	to := w.servers[w.proc.IntN(len(w.servers))]
 	for _, o := range w.servers {

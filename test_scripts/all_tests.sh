@@ -26,8 +26,8 @@ step "what a request may allocate, which the race detector would change"
 go test -count=1 -run Allocations ./node/...
 
 step "fresh seeds, and a few mutants that must not pass"
-go run . simulate --seeds 100
-./test_scripts/mutants.sh 5 M1 M3 M7 M12 M15 M22
+go run . simulate --seeds 100 # in each mode
+./test_scripts/mutants.sh 15 M1 M5 M7 M16 M19 M22 M27 M47
 
 step "without cgo and for other systems"
 CGO_ENABLED=0 go build -o /dev/null .

@@ -13,6 +13,9 @@ import (
 // durable.
 const sealAfter = 10 * time.Millisecond
 
+// roomRetry is how often a full disk is looked at again.
+const roomRetry = time.Second
+
 // logWriter feeds persist operations to the disk in order. It takes all that
 // waits and has it covered by one sync.
 type logWriter struct {
@@ -23,6 +26,8 @@ type logWriter struct {
 	queue []zab.PersistOp
 	done  bool
 	wake  chan struct{}
+
+	noRoom bool
 }
 
 func newLogWriter(n *Node, d *disk.Disk) *logWriter {
@@ -89,6 +94,10 @@ func (w *logWriter) run() {
 				w.n.fail(fmt.Errorf("the disk cannot be trusted any more: %w", err))
 				return
 			}
+			if w.noRoom {
+				w.headroom()
+				idle.Reset(roomRetry)
+			}
 		}
 	}
 }
@@ -107,12 +116,23 @@ func (w *logWriter) execute(ops []zab.PersistOp) error {
 		return err
 	}
 	w.n.counters.fsync.observe(time.Since(start))
-	if err := w.disk.Headroom(); err != nil {
-		// W15: there is no room for the next segment. What is written is safe;
-		// whoever can still write should lead.
-		w.n.inbox.post(func() { w.n.noRoom(err) })
-	}
+	w.headroom()
 	return nil
+}
+
+// headroom prepares the next segment. Without room for it (W15) what is written
+// is safe, and whoever can still write should lead; it is tried again until
+// there is.
+func (w *logWriter) headroom() {
+	err := w.disk.Headroom()
+	switch {
+	case err != nil:
+		w.noRoom = true
+		w.n.inbox.post(func() { w.n.noRoom(err) })
+	case w.noRoom:
+		w.noRoom = false
+		w.n.inbox.post(w.n.roomAgain)
+	}
 }
 
 func (w *logWriter) trim() {

@@ -124,7 +124,13 @@ func (n *Node) noRoom(err error) {
 		n.loop.noRoomSaid = at
 		n.log.Error().Err(err).Msg("no room for the next log segment; free space in the data directory")
 	}
-	if n.replica.Core().Role() == zab.Leading && !n.opt.alone() {
-		n.replica.Leave("no room for the log")
+	if !n.opt.alone() {
+		n.replica.SetRoom(false)
 	}
+}
+
+// roomAgain lets the server lead again.
+func (n *Node) roomAgain() {
+	n.log.Info().Msg("there is room for the next log segment again")
+	n.replica.SetRoom(true)
 }

@@ -142,9 +142,9 @@ func (s *server) housekeeping() {
 			s.diskFailed(err)
 			return
 		}
-		if s.replica.Core().Role() == zab.Leading && len(s.w.servers) > 1 {
-			s.replica.Leave("no room for the log")
-		}
+		s.setRoom(false)
+	} else {
+		s.setRoom(true)
 	}
 	base, trimmed, err := s.disk.TrimIfAsked()
 	switch {
@@ -156,6 +156,32 @@ func (s *server) housekeeping() {
 		}
 	case trimmed:
 		s.replica.Rebased(base)
+	}
+}
+
+// setRoom tells the replica of a disk that is full, or is not any more, and looks
+// again after a while, as the real server does.
+func (s *server) setRoom(room bool) {
+	if room != s.noRoom {
+		return
+	}
+	s.noRoom = !room
+	s.w.trace("server %d has room for its log: %v", s.id, room)
+	s.replica.SetRoom(room)
+	if !room {
+		s.later(1_000_000, func() { s.lookForRoom() })
+	}
+}
+
+func (s *server) lookForRoom() {
+	err := s.disk.Headroom()
+	switch {
+	case s.died() || !s.noRoom:
+	case err == nil:
+		s.setRoom(true)
+		s.carryOut()
+	default:
+		s.later(1_000_000, func() { s.lookForRoom() })
 	}
 }
 

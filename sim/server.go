@@ -39,6 +39,7 @@ type server struct {
 	writing     bool // an Execute is under way
 	sealed      bool // the log says that all of it is durable
 	sealAt      int64
+	noRoom      bool
 	inbox       []func()
 	awake       bool // a turn is scheduled
 	arrived     map[zab.LinkID]*disk.Arrived
@@ -90,7 +91,7 @@ func (s *server) start() {
 	s.pending, s.syncs = make(map[uint64]*client), make(map[uint64]*client)
 	s.touched, s.touchedAt = make(map[uint64]bool), make(map[uint64]int64)
 	s.nextRequest = s.life << 32
-	s.snapshots, s.serving, s.inForce = snapshots{}, false, nil
+	s.snapshots, s.serving, s.inForce, s.noRoom = snapshots{}, false, nil, false
 	s.w.trace("server %d starts: applied %s last %s accepted %d replayed %d", s.id, rec.Applied, rec.Last, rec.Accepted, found.Replayed)
 	s.w.check.restarted(s, state, &rec)
 	state.Watches = tree.NewWatchRegistry()

@@ -81,6 +81,16 @@ func (r *Replica) CallElection() bool {
 	return true
 }
 
+// SetRoom says whether the disk has room for another segment of the log. A
+// server without gives up the lead and does not stand for it (W15, E2): what it
+// can still write as a follower, it has reserved.
+func (r *Replica) SetRoom(room bool) {
+	r.noRoom = !room
+	if !room && r.core.Role() == zab.Leading && !r.core.HandOver("no room for the log") {
+		r.core.Leave("no room for the log")
+	}
+}
+
 // HandOver gives leadership to the follower that is furthest; see zab.Core.
 func (r *Replica) HandOver(reason string) bool { return r.core.HandOver(reason) }
 
@@ -90,7 +100,7 @@ func (r *Replica) takeOver(successor zxid.ServerID) {
 	r.offered = true
 	if successor != r.opt.Zab.Self {
 		r.core.Follow(successor)
-	} else if r.core.Eligible() {
+	} else if r.core.Eligible() && !r.noRoom {
 		r.core.Lead()
 	}
 }

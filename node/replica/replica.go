@@ -85,6 +85,7 @@ type Replica struct {
 	stale   bool   // what local says of the membership has to be asked for again
 	offered bool   // the core has something to say after a handover
 	guests  []zxid.ServerID
+	noRoom  bool // the disk has no room for another segment of the log
 }
 
 // New returns the Replica of a server that has recovered state and rec.
@@ -409,7 +410,7 @@ func (r *Replica) refreshLocal() {
 	l.Established = r.core.Established()
 	l.Live = r.core.Role() != zab.Looking
 	l.Blank = r.core.Blank()
-	l.Eligible = r.core.Eligible()
+	l.Eligible = r.core.Eligible() && !r.noRoom
 	if r.stale {
 		r.stale = false
 		l.Quorums, l.Peers = r.core.Quorums(nil), r.peers()

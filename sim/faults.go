@@ -47,7 +47,7 @@ func (w *World) do(f Fault, r *rand.Rand) {
 		w.network.breakOne(r, 0)
 	case "half-open":
 		w.network.breakOne(r, r.Int64N(10_000_000))
-	case "lost message":
+	case "lost records":
 		w.network.loseOne(r)
 	case "clog":
 		w.network.clog(s, w.servers[r.IntN(len(w.servers))], w.sched.now+r.Int64N(5_000_000))

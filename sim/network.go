@@ -45,7 +45,7 @@ type simLink struct {
 	lastToB  int64
 	closed   bool
 	stranded bool // one end does not know that the other is gone
-	skip     bool // the next message is lost, and what follows is not
+	skip     bool // the next records are lost, and what follows is not
 	skipped  bool
 	underWay []underWay
 	bytes    int // of underWay
@@ -79,6 +79,11 @@ func (n *network) sendAll(s *server, rd *replica.Ready) {
 	for _, o := range rd.Send {
 		if l := n.links[o.Link]; l != nil {
 			n.w.check.sends(s, l, &o.M)
+			if l.skip && len(o.M.Runs) > 0 {
+				l.skip, l.skipped = false, true
+				n.w.trace("records from server %d are lost on their way", s.id)
+				continue
+			}
 		}
 		n.deliver(s, o.Link, func(to *server, l *simLink) {
 			if o.M.Kind == zab.Acknowledge {
@@ -136,11 +141,6 @@ func (n *network) deliver(s *server, id zab.LinkID, do func(to *server, l *simLi
 	}
 	if l.stranded {
 		return // a connection never skips bytes: once one is lost, all are
-	}
-	if l.skip {
-		l.skip, l.skipped = false, true
-		n.w.trace("a message from server %d to server %d is lost", s.id, to.id)
-		return
 	}
 	at := max(n.w.sched.now+n.delay(s, to), *last+1)
 	*last = at
@@ -234,9 +234,9 @@ func (n *network) breakOne(r *rand.Rand, late int64) {
 	}
 }
 
-// loseOne makes a connection lose one message and go on, which TCP does not do:
+// loseOne makes a connection lose some records and go on, which TCP does not do:
 // nothing may enter a log behind a gap even so (Y6). Healing resets it, as what
-// waits for the lost message may wait for ever.
+// waits for them may wait for ever.
 func (n *network) loseOne(r *rand.Rand) {
 	if len(n.order) > 0 {
 		if l := n.links[n.order[r.IntN(len(n.order))]]; l != nil {

@@ -18,7 +18,7 @@ type Fault struct {
 // without the others (swarm testing).
 var faultKinds = []string{
 	"crash", "kill", "crash leader", "crash all", "crash in a write", "crash in a start", "pause", "pause leader",
-	"partition", "heal", "reset", "half-open", "lost message", "clog", "flap", "loss",
+	"partition", "heal", "reset", "half-open", "lost records", "clog", "flap", "loss",
 	"slow disk", "failed sync", "full disk", "rot", "wipe", "swapped directories",
 	"clock", "members", "hand over", "call election",
 }

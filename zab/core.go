@@ -142,6 +142,11 @@ type Core struct {
 	appended []record.Record
 	persist  persistQueue
 	ready    Ready
+	// Space that is used again: of the Ready before, of records that are durable,
+	// and of those in one proposal.
+	handedOut Ready
+	spare     []record.Record
+	decoded   []record.Record
 
 	lead   leadership
 	follow followership
@@ -248,6 +253,7 @@ func (c *Core) persisted(op persistOp, chain uint64) {
 	switch op.kind {
 	case PersistAppend:
 		c.durable = op.zxid
+		c.spare = emptied(op.records)
 	case PersistTruncate, PersistInstall:
 		c.durable = op.zxid
 		if c.last == op.zxid {

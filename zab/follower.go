@@ -190,11 +190,11 @@ func (c *Core) appendProposal(m *Message) bool {
 		return false
 	}
 	for _, run := range m.Runs {
-		records, err := record.DecodeAll(run, nil)
-		if err != nil {
+		var err error
+		if c.decoded, err = record.DecodeAll(run, emptied(c.decoded)); err != nil {
 			return false
 		}
-		for _, r := range records {
+		for _, r := range c.decoded {
 			if !r.Zxid.Follows(c.last) {
 				return false
 			}

@@ -122,8 +122,27 @@ func (c *Core) Ready() Ready {
 		c.pump(l)
 	}
 	r := c.ready
-	c.ready = Ready{}
+	c.ready, c.handedOut = c.handedOut.emptied(), r
 	return r
+}
+
+// emptied returns the space of r for another Ready.
+func (r *Ready) emptied() Ready {
+	return Ready{Persist: emptied(r.Persist), Send: emptied(r.Send), Close: emptied(r.Close), ReadLog: emptied(r.ReadLog),
+		SendSnapshot: emptied(r.SendSnapshot), Deliver: emptied(r.Deliver), Grants: emptied(r.Grants), Events: emptied(r.Events)}
+}
+
+// spaceMax bounds what one large Ready leaves allocated for the next ones.
+const spaceMax = 4096
+
+// emptied returns s without elements and what they point to, or nothing if it
+// has become large.
+func emptied[T any](s []T) []T {
+	if cap(s) > spaceMax {
+		return nil
+	}
+	clear(s)
+	return s[:0]
 }
 
 // persistOp is what the core has to remember about a PersistOp.
@@ -133,6 +152,8 @@ type persistOp struct {
 	zxid  zxid.Zxid
 	epoch zxid.Epoch
 	link  LinkID
+	// records is the space of an append's records, to be used again.
+	records []record.Record
 }
 
 type persistQueue struct {
@@ -177,9 +198,9 @@ func (c *Core) flushAppends() {
 		return
 	}
 	records := c.appended
-	c.appended = make([]record.Record, 0, min(2*len(records), 1024))
+	c.appended, c.spare = c.spare, nil
 	c.addPersist(PersistOp{Kind: PersistAppend, Records: records, Committed: c.committed},
-		persistOp{zxid: records[len(records)-1].Zxid})
+		persistOp{zxid: records[len(records)-1].Zxid, records: records})
 }
 
 func (c *Core) send(id LinkID, m Message) {

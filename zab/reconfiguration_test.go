@@ -30,12 +30,13 @@ func servingLeader(t *testing.T) *script {
 // run makes everything durable and returns what was sent meanwhile.
 func (s *script) run() Ready {
 	rd := s.Ready()
+	send, events := slices.Clone(rd.Send), slices.Clone(rd.Events)
 	for _, op := range rd.Persist {
 		s.Persisted(op.Seq, 0)
 	}
 	after := s.Ready()
-	after.Send = append(slices.Clone(rd.Send), after.Send...)
-	after.Events = append(slices.Clone(rd.Events), after.Events...)
+	after.Send = append(send, after.Send...)
+	after.Events = append(events, after.Events...)
 	return after
 }
 

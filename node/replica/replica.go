@@ -258,7 +258,8 @@ const forwardBytesMax = 1 << 20
 func (r *Replica) sendForward() {
 	if len(r.forward) > 0 {
 		r.core.SendToLeader(zab.Message{Kind: TransactionRequest, Payload: r.forward})
-		r.forward = nil
+		// The message keeps the bytes; the next one is likely to need as many.
+		r.forward = make([]byte, 0, min(len(r.forward)+len(r.forward)/4, forwardBytesMax))
 	}
 }
 

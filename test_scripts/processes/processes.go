@@ -23,8 +23,9 @@ import (
 // Binary is the program under test, built by Main.
 var Binary string
 
-// Main is the body of a TestMain: it builds the program and runs the tests.
-func Main(m *testing.M) {
+// Main is the body of a TestMain: it builds the program, runs the tests, and
+// then what else is given.
+func Main(m *testing.M, after ...func()) {
 	dir, err := os.MkdirTemp("", "zabkeeper-test")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -39,6 +40,9 @@ func Main(m *testing.M) {
 		fmt.Fprintln(os.Stderr, "build:", err)
 	} else {
 		code = m.Run()
+	}
+	for _, f := range after {
+		f()
 	}
 	_ = os.RemoveAll(dir)
 	os.Exit(code)

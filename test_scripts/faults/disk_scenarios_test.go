@@ -1,0 +1,141 @@
+//go:build linux
+
+package faults
+
+import (
+	"os"
+	"strings"
+	"time"
+
+	"github.com/zabkeeper/zabkeeper/test_scripts/faults/disks"
+	"github.com/zabkeeper/zabkeeper/test_scripts/processes"
+)
+
+// smallSegments has a server ask its disk for room again and again.
+const smallSegments = "segment_bytes = 1048576\nsnapshot_count = 5000\nsnapshots_kept = 1\n"
+
+func diskScenarios() []scenario {
+	return []scenario{
+		{number: 4, name: "power cuts of one, a majority, all", tier: 2, voters: 3, disk: image, megabytes: 384, run: powerCuts},
+		{number: 12, name: "a disk is full", tier: 2, voters: 3, disk: image, megabytes: 192, settings: smallSegments, run: fullDisk},
+		{number: 13, name: "syncs fail", tier: 2, voters: 3, run: failingSyncs},
+		{number: 14, name: "syncs of the leader are slow", tier: 2, voters: 3, run: slowSyncs},
+		{number: 15, name: "a server is wiped", tier: 1, voters: 3, run: wiped},
+	}
+}
+
+// cutPower cuts the power of these servers at once and restores it.
+func (f *field) cutPower(servers ...*processes.Process) {
+	f.Helper()
+	for _, p := range servers {
+		f.disks[p.ID-1].CutPower()
+	}
+	for _, p := range servers {
+		f.c.Kill(p)
+		f.faults++
+	}
+	f.last(0, 500*time.Millisecond)
+	for _, p := range servers {
+		f.disks[p.ID-1].RestorePower()
+		f.c.Start(p)
+	}
+}
+
+func powerCuts(f *field) {
+	for i := 0; !f.over(); i++ {
+		all := f.c.Servers
+		order := f.r.Perm(len(all))
+		var victims []*processes.Process
+		for _, k := range order[:[]int{1, 2, 3}[i%3]] {
+			victims = append(victims, all[k])
+		}
+		f.cutPower(victims...)
+		f.c.AwaitServing(all...)
+		f.last(time.Second, 2*time.Second)
+	}
+}
+
+// fullDisk fills the disk of the leader, then of a follower. A server that cannot
+// go on without room ends and says why; the others go on.
+func fullDisk(f *field) {
+	for i := 0; !f.over(); i++ {
+		p := f.leader()
+		if i%2 == 1 {
+			p = f.follower()
+		}
+		begin := len(p.ReadLog())
+		free := disks.Fill(f, f.disks[p.ID-1].Dir)
+		f.faults++
+		f.last(3*time.Second, 5*time.Second)
+		if p.Ended() {
+			if said := p.ReadLog()[begin:]; !strings.Contains(said, "no space left on device") {
+				f.Errorf("server %d ended on a full disk and does not say so:\n%s", p.ID, tail(said, 5))
+			}
+		}
+		free()
+		f.heal()
+		f.last(time.Second, 2*time.Second)
+	}
+}
+
+// failingSyncs: a server whose sync fails knows no longer what is on its disk. It
+// ends at once, and says why.
+func failingSyncs(f *field) {
+	require(f.T, disks.Missing())
+	for i := 0; !f.over(); i++ {
+		p := f.leader()
+		if i%2 == 1 {
+			p = f.follower()
+		}
+		begin := len(p.ReadLog())
+		stop := disks.FailSyncs(f, p.Cmd.Process.Pid)
+		f.faults++
+		processes.Eventually(f, "the server whose syncs fail has ended", p.Ended)
+		stop()
+		if said := p.ReadLog()[begin:]; !strings.Contains(said, "input/output error") {
+			f.Errorf("server %d ended on a failed sync and does not say so:\n%s", p.ID, tail(said, 5))
+		}
+		f.last(0, time.Second)
+		f.heal()
+		f.last(time.Second, 2*time.Second)
+	}
+}
+
+func slowSyncs(f *field) {
+	require(f.T, disks.Missing())
+	for i := 0; !f.over(); i++ {
+		by := []time.Duration{200 * time.Millisecond, 2 * time.Second, 500 * time.Millisecond, time.Second}[i%4]
+		stop := disks.SlowSyncs(f, f.leader().Cmd.Process.Pid, by)
+		f.faults++
+		f.last(3*time.Second, 5*time.Second)
+		stop()
+		f.last(time.Second, 2*time.Second)
+	}
+}
+
+// wiped empties the directory of a follower, then of the leader. It must count
+// again before the next one is emptied: a majority of memories has to remain.
+func wiped(f *field) {
+	for i := 0; !f.over(); i++ {
+		if i%3 == 2 {
+			f.wipe(f.leader())
+		} else {
+			p := f.follower()
+			f.sameReign("a follower was wiped", func() { f.wipe(p) })
+		}
+		f.last(500*time.Millisecond, time.Second)
+	}
+}
+
+func (f *field) wipe(p *processes.Process) {
+	f.Helper()
+	f.c.Kill(p)
+	f.faults++
+	if err := os.RemoveAll(p.Data); err != nil {
+		f.Fatal(err)
+	}
+	begin := len(p.ReadLog())
+	f.c.Start(p)
+	f.c.AwaitServing(p)
+	processes.Eventually(f, "the wiped server counts again", func() bool { return strings.Contains(p.ReadLog()[begin:], `"configuration committed"`) })
+}

@@ -1,0 +1,134 @@
+//go:build linux
+
+package faults
+
+import (
+	"math/rand/v2"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/zabkeeper/zabkeeper/test_scripts/faults/disks"
+	"github.com/zabkeeper/zabkeeper/test_scripts/faults/history"
+	"github.com/zabkeeper/zabkeeper/test_scripts/faults/network"
+	"github.com/zabkeeper/zabkeeper/test_scripts/processes"
+)
+
+// followTimeout is after how long a follower gives up a silent leader, as the
+// servers' settings have it.
+const followTimeout = 600 * time.Millisecond
+
+// field is where a scenario takes place.
+type field struct {
+	*testing.T
+	s        *scenario
+	c        *processes.Cluster
+	net      network.Network     // nil on plain loopback
+	spaces   *network.Namespaces // where net is one
+	disks    []*disks.Image      // by server; none where servers have directories
+	r        *rand.Rand
+	deadline time.Time
+	load     *history.Load
+	faults   int
+}
+
+// over says that the time for faults has passed.
+func (f *field) over() bool { return !time.Now().Before(f.deadline) }
+
+// last lets a fault last, or the servers have peace, for some time: this is pace,
+// nothing waits for anything.
+func (f *field) last(least, most time.Duration) {
+	<-time.After(least + time.Duration(f.r.Int64N(int64(most-least)+1)))
+}
+
+// leader waits until somebody leads.
+func (f *field) leader() (leader *processes.Process) {
+	f.Helper()
+	processes.Eventually(f, "somebody leads", func() bool { leader = f.c.Leader(); return leader != nil })
+	return leader
+}
+
+// follower is a random voter that does not lead.
+func (f *field) follower() *processes.Process {
+	f.Helper()
+	leader := f.leader()
+	for {
+		if p := f.c.Servers[f.r.IntN(f.s.voters)]; p != leader {
+			return p
+		}
+	}
+}
+
+func (f *field) anybody() *processes.Process { return f.c.Servers[f.r.IntN(len(f.c.Servers))] }
+
+// epoch is the highest in which any server has applied something.
+func (f *field) epoch() int {
+	highest := 0
+	for _, p := range f.c.Servers {
+		if z, err := strconv.ParseUint(strings.TrimPrefix(p.Zxid(), "0x"), 16, 64); err == nil {
+			highest = max(highest, int(z>>32))
+		}
+	}
+	return highest
+}
+
+// sameReign fails the test if a fault that does not concern the leader, or its
+// end, changes who leads.
+func (f *field) sameReign(what string, fault func()) {
+	f.Helper()
+	leader, before := f.leader(), f.epoch()
+	fault()
+	if after := f.epoch(); after != before || f.c.Leader() != leader {
+		now := "nobody"
+		if p := f.c.Leader(); p != nil {
+			now = "server " + strconv.Itoa(p.ID)
+		}
+		f.Errorf("%s: server %d led epoch %d, afterwards %s leads, and the epoch is %d", what, leader.ID, before, now, after)
+	}
+}
+
+func (f *field) signal(p *processes.Process, s syscall.Signal) {
+	if p.Cmd != nil {
+		_ = p.Cmd.Process.Signal(s)
+	}
+}
+
+// restart kills a server and starts it again.
+func (f *field) restart(p *processes.Process, away time.Duration) {
+	f.Helper()
+	f.c.Kill(p)
+	f.faults++
+	f.last(0, away)
+	f.c.Start(p)
+}
+
+// heal ends every fault and waits until all servers serve.
+func (f *field) heal() {
+	f.Helper()
+	if f.spaces != nil {
+		f.spaces.Lose(0)
+	}
+	if f.net != nil {
+		f.net.Set()
+	}
+	for _, p := range f.c.Servers {
+		f.signal(p, syscall.SIGCONT)
+		if p.Ended() {
+			f.c.Kill(p)
+			f.c.Start(p)
+		}
+	}
+	f.c.AwaitServing(f.c.Servers...)
+	f.leader()
+}
+
+// cut makes cuts for a while and ends them.
+func (f *field) cut(least, most time.Duration, cuts ...network.Cut) {
+	f.Helper()
+	f.net.Set(cuts...)
+	f.faults++
+	f.last(least, most)
+	f.net.Set()
+}

@@ -1,68 +1,62 @@
 package history
 
 import (
+	"cmp"
 	"context"
-	"fmt"
+	"net"
+	"slices"
 	"time"
-
-	"github.com/zabkeeper/zabkeeper/client"
 )
 
 // History is what the clients of a load saw.
 type History struct {
 	seconds  float64
-	answered []time.Duration
-	unknown  int
-	acked    map[string]string
+	ended    time.Duration // nothing was recorded later
+	session  time.Duration
+	root     string
+	parts    []*part
+	journals [][]*operation // one per client, in its order
+	dial     func(context.Context, string) (net.Conn, error)
 }
 
 // Traffic says how much was answered.
 type Traffic struct {
-	Answered   int
+	Answered   int // with success or a refusal
 	Seconds    float64
 	PerSecond  float64
-	LongestGap time.Duration // between two answered writes
-	Unknown    int           // operations whose outcome nobody told
+	LongestGap time.Duration // without an answered write
+	Unknown    int           // requests whose outcome nobody told
 }
 
 // Traffic says how much was answered.
 func (h *History) Traffic() Traffic {
-	t := Traffic{Answered: len(h.answered), Seconds: h.seconds, Unknown: h.unknown}
-	t.PerSecond = float64(t.Answered) / t.Seconds
-	last := time.Duration(0)
-	for _, at := range h.answered {
-		t.LongestGap = max(t.LongestGap, at-last)
-		last = at
+	t := Traffic{Seconds: h.seconds}
+	writes := []time.Duration{0, time.Duration(h.seconds * float64(time.Second))}
+	for _, o := range h.all() {
+		switch {
+		case !o.kind.answerable():
+		case o.outcome == outcomeUnknown:
+			t.Unknown++
+		default:
+			t.Answered++
+			if o.kind.writes() && o.ok() {
+				writes = append(writes, o.ret)
+			}
+		}
+	}
+	slices.Sort(writes)
+	for i := range writes[1:] {
+		t.LongestGap = max(t.LongestGap, writes[i+1]-writes[i])
+	}
+	if t.Seconds > 0 {
+		t.PerSecond = float64(t.Answered) / t.Seconds
 	}
 	return t
 }
 
-// Check checks the record, and the state that every one of these servers shows.
-func (h *History) Check(final []string) error {
-	for _, address := range final {
-		if err := h.checkServer(address); err != nil {
-			return fmt.Errorf("server %s: %w", address, err)
-		}
-	}
-	return nil
-}
-
-func (h *History) checkServer(address string) error {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
-	c, err := client.Dial(ctx, client.Options{Servers: []string{address}})
-	if err != nil {
-		return err
-	}
-	defer func() { _ = c.Close(ctx) }()
-	if err := c.Sync(ctx, "/"); err != nil {
-		return err
-	}
-	for path, value := range h.acked {
-		data, _, err := c.Get(ctx, path)
-		if err != nil || string(data) != value {
-			return fmt.Errorf("%s: got %q, %v, want %q", path, data, err, value)
-		}
-	}
-	return nil
+// all returns every entry in the order of invocation.
+func (h *History) all() []*operation {
+	all := slices.Concat(h.journals...)
+	slices.SortStableFunc(all, func(a, b *operation) int { return cmp.Compare(a.invoke, b.invoke) })
+	return all
 }

@@ -2,21 +2,18 @@ package history
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net"
+	"slices"
 	"sync"
 	"time"
-
-	"github.com/zabkeeper/zabkeeper/client"
 )
 
 const (
 	clientsDefault = 20
 	sessionDefault = 4 * time.Second
-	paceDefault    = 12 * time.Millisecond // between two operations of one client
-	stopTimeMax    = 30 * time.Second
+	paceDefault    = 12 * time.Millisecond // between two steps of one client
+	closeTimeMax   = 5 * time.Second       // for a client to end its session
 )
 
 // Options say what the load is made of.
@@ -32,16 +29,13 @@ type Options struct {
 type Load struct {
 	o         Options
 	addresses []string
-	root      string
 	start     time.Time
 	ctx       context.Context
 	cancel    context.CancelFunc
-	clients   sync.WaitGroup
-
-	mu       sync.Mutex
-	answered []time.Duration
-	unknown  int
-	acked    map[string]string
+	parts     *parts
+	owned     owned
+	workers   []*worker
+	running   sync.WaitGroup
 }
 
 // Start starts clients that work until Stop, whatever happens to the servers.
@@ -57,74 +51,40 @@ func Start(addresses []string, o Options) *Load {
 		o.Dial = func(ctx context.Context, address string) (net.Conn, error) { return d.DialContext(ctx, "tcp", address) }
 	}
 	now := time.Now()
-	l := &Load{o: o, addresses: addresses, root: fmt.Sprintf("/history-%x", now.UnixNano()), start: now, acked: map[string]string{}}
+	l := &Load{o: o, addresses: slices.Clone(addresses), start: now, parts: newParts(fmt.Sprintf("/history-%x", now.UnixNano()))}
 	l.ctx, l.cancel = context.WithCancel(context.Background())
 	for i := range o.Clients {
-		l.clients.Go(func() { l.work(i) })
+		w := newWorker(l, i)
+		l.workers = append(l.workers, w)
+		l.running.Go(w.run)
 	}
 	return l
 }
 
-func (l *Load) work(i int) {
-	r := rand.New(rand.NewPCG(l.o.Seed, uint64(i)))
-	path := fmt.Sprintf("%s-register-%d", l.root, i)
-	tick := time.NewTicker(paceDefault)
-	defer tick.Stop()
-	var c *client.Client
-	for n := 0; ; n++ {
-		select {
-		case <-tick.C:
-		case <-l.ctx.Done():
-			if c != nil {
-				ctx, cancel := context.WithTimeout(context.Background(), stopTimeMax)
-				_ = c.Close(ctx)
-				cancel()
-			}
-			return
-		}
-		if c == nil {
-			var err error
-			if c, err = l.dial(); err != nil {
-				continue
-			}
-			_, _ = c.Create(l.ctx, path, nil, client.CreateOptions{})
-		}
-		l.set(c, path, fmt.Sprintf("%d-%d-%d", i, n, r.Uint32()))
-		select {
-		case <-c.Done():
-			c = nil
-		default:
-		}
+// now is the time of the record's only clock.
+func (l *Load) now() time.Duration { return time.Since(l.start) }
+
+// pause waits, or until the load stops, which it reports.
+func (l *Load) pause(d time.Duration) (goOn bool) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-l.ctx.Done():
+		return false
 	}
 }
 
-func (l *Load) dial() (*client.Client, error) {
-	ctx, cancel := context.WithTimeout(l.ctx, 5*time.Second)
-	defer cancel()
-	return client.Dial(ctx, client.Options{Servers: l.addresses, SessionTimeout: l.o.Session,
-		Dialer: func(ctx context.Context, _, address string) (net.Conn, error) { return l.o.Dial(ctx, address) }})
-}
-
-func (l *Load) set(c *client.Client, path, value string) {
-	_, err := c.Set(l.ctx, path, []byte(value), client.AnyVersion)
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	switch {
-	case err == nil:
-		l.acked[path] = value
-		l.answered = append(l.answered, time.Since(l.start))
-	case errors.Is(err, client.ErrNoNode):
-		l.answered = append(l.answered, time.Since(l.start))
-	default:
-		delete(l.acked, path)
-		l.unknown++
-	}
-}
-
-// Stop ends the clients, in bounded time, and returns what they saw.
+// Stop ends the clients, in bounded time, and returns what they saw. Sessions
+// that no server can be told about are left to expire.
 func (l *Load) Stop() *History {
-	seconds := time.Since(l.start).Seconds()
+	worked := l.now()
 	l.cancel()
-	l.clients.Wait()
-	return &History{seconds: seconds, answered: l.answered, unknown: l.unknown, acked: l.acked}
+	l.running.Wait()
+	h := &History{seconds: worked.Seconds(), ended: l.now(), session: l.o.Session, root: l.parts.root, parts: l.parts.all, dial: l.o.Dial}
+	for _, w := range l.workers {
+		h.journals = append(h.journals, w.journal)
+	}
+	return h
 }

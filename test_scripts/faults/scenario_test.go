@@ -173,8 +173,9 @@ func (r *result) conclude(t *testing.T) {
 }
 
 type resultTable struct {
-	mu   sync.Mutex
-	rows []*result
+	mu    sync.Mutex
+	rows  []*result
+	notes []string
 }
 
 var results resultTable
@@ -185,10 +186,22 @@ func (r *resultTable) add(row *result) {
 	r.rows = append(r.rows, row)
 }
 
+// note adds a line below the table.
+func (r *resultTable) note(line string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.notes = append(r.notes, line)
+}
+
 // print prints the table, if there is anything in it.
 func (r *resultTable) print() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	defer func() {
+		for _, line := range r.notes {
+			fmt.Println(line)
+		}
+	}()
 	if len(r.rows) == 0 {
 		return
 	}

@@ -11,7 +11,7 @@ import (
 // History is what the clients of a load saw.
 type History struct {
 	seconds  float64
-	ended    time.Duration // nothing was recorded later
+	begun    time.Time // what the times of the record count from
 	session  time.Duration
 	root     string
 	parts    []*part

@@ -82,7 +82,7 @@ func (l *Load) Stop() *History {
 	worked := l.now()
 	l.cancel()
 	l.running.Wait()
-	h := &History{seconds: worked.Seconds(), ended: l.now(), session: l.o.Session, root: l.parts.root, parts: l.parts.all, dial: l.o.Dial}
+	h := &History{seconds: worked.Seconds(), begun: l.start, session: l.o.Session, root: l.parts.root, parts: l.parts.all, dial: l.o.Dial}
 	for _, w := range l.workers {
 		h.journals = append(h.journals, w.journal)
 	}

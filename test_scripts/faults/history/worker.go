@@ -88,7 +88,7 @@ func (w *worker) step() {
 	m := plainChoices[w.random.IntN(len(plainChoices))]
 	if w.raw != nil {
 		m = choices[w.random.IntN(len(choices))]
-		if w.lock != nil && w.chance(2) {
+		if w.lock != nil && w.lock.held && w.chance(2) {
 			m = modelLock
 		}
 	}

@@ -49,6 +49,7 @@ var rings = map[string][]string{
 	"test_scripts/coverage":       {},
 	"test_scripts/faults":         {"test_scripts/processes", "test_scripts/faults", "client"},
 	"test_scripts/faults/network": {"test_scripts/processes"},
+	"test_scripts/faults/groups":  {},
 	"test_scripts/faults/disks":   {},
 	"test_scripts/faults/history": {"client", "wire"},
 	"test_scripts/clients":        {"client", "sasl", "test_scripts/compatibility", "test_scripts/processes"},

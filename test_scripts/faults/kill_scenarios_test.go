@@ -6,6 +6,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/zabkeeper/zabkeeper/test_scripts/faults/groups"
 	"github.com/zabkeeper/zabkeeper/test_scripts/processes"
 )
 
@@ -56,17 +57,39 @@ func killEverybody(f *field) {
 }
 
 // stopLeader stops leaders for shorter and for longer than others wait for them.
-// The load's clients hold locks meanwhile.
+// The load's clients hold locks meanwhile. In tier 2 leaders also get less of a
+// processor than they need, or of memory than they use, which ends them.
 func stopLeader(f *field) {
 	for i := 0; !f.over(); i++ {
 		p := f.leader()
-		f.signal(p, syscall.SIGSTOP)
 		f.faults++
+		if *tierFlag > 1 && i%3 == 2 {
+			f.starve(p, i%2 == 0)
+			continue
+		}
+		f.signal(p, syscall.SIGSTOP)
 		d := []time.Duration{2 * followTimeout, followTimeout / 2, 3 * followTimeout, followTimeout}[i%4]
 		f.last(d, d)
 		f.signal(p, syscall.SIGCONT)
 		f.last(time.Second, 2*time.Second)
 	}
+}
+
+func (f *field) starve(p *processes.Process, ofMemory bool) {
+	f.Helper()
+	require(f.T, groups.Missing())
+	if ofMemory {
+		stop := groups.Squeeze(f, p.Cmd.Process.Pid, 4<<20)
+		processes.Eventually(f, "a server without memory is ended", p.Ended)
+		stop()
+		f.c.Kill(p)
+		f.c.Start(p)
+	} else {
+		stop := groups.SlowDown(f, p.Cmd.Process.Pid, 10)
+		f.last(2*time.Second, 4*time.Second)
+		stop()
+	}
+	f.last(time.Second, 2*time.Second)
 }
 
 // rollingRestart ends one server after the other as an operator does. A follower

@@ -14,7 +14,7 @@ func linkScenarios() []scenario {
 		{number: 7, name: "one-way cuts, of both ports and of one", tier: 1, voters: 3, link: cuttable, run: oneWay},
 		{number: 8, name: "hub, chain and ring", tier: 2, voters: 5, link: cuttable, run: shapes},
 		{number: 9, name: "a link that flaps", tier: 1, voters: 3, link: cuttable, run: flapping},
-		{number: 10, name: "loss of 30 % and 50 ms of delay", tier: 2, voters: 3, link: late, run: lossAndDelay},
+		{number: 10, name: "loss of 30 % and 50 ms of delay", tier: 2, voters: 3, clients: 60, link: late, run: lossAndDelay},
 		{number: 11, name: "leader_port alone is blocked", tier: 1, voters: 3, link: cuttable, run: leaderPortBlocked},
 		{number: 24, name: "observers behind a slow link", tier: 2, voters: 3, observers: 2, link: late, run: farObservers},
 	}

@@ -20,7 +20,7 @@ func operatorScenarios() []scenario {
 	return []scenario{
 		{number: 16, name: "three to five members and back under kill", tier: 1, voters: 3, run: growUnderKill},
 		{number: 20, name: "the counter is near its end", tier: 2, voters: 3, program: shortCounters, run: countersEnd},
-		{number: 21, name: "a server number twice, swapped directories", tier: 1, voters: 3, run: mistakes},
+		{number: 21, name: "a server number twice, swapped directories", tier: 1, voters: 3, disk: image, megabytes: 384, run: mistakes},
 	}
 }
 
@@ -114,7 +114,7 @@ func countersEnd(f *field) {
 }
 
 // mistakes are an operator's: a server with the number of another that runs, and
-// two directories mixed up. Both are refused, and nobody else minds.
+// two directories mixed up, or one that may not be written. They are refused, and nobody else minds.
 func mistakes(f *field) {
 	for i := 0; !f.over(); i++ {
 		p := f.follower()
@@ -142,14 +142,7 @@ func (f *field) swapped() {
 			q = append(q, p)
 		}
 	}
-	swap := func() {
-		f.Helper()
-		for _, r := range [][2]string{{q[0].Data, q[0].Data + ".swap"}, {q[1].Data, q[0].Data}, {q[0].Data + ".swap", q[1].Data}} {
-			if err := os.Rename(r[0], r[1]); err != nil {
-				f.Fatal(err)
-			}
-		}
-	}
+	swap := func() { q[0].Data, q[1].Data = q[1].Data, q[0].Data }
 	for _, p := range q {
 		f.signal(p, syscall.SIGTERM)
 		<-p.Done
@@ -158,18 +151,30 @@ func (f *field) swapped() {
 	swap()
 	f.faults++
 	for _, p := range q {
-		begin := len(p.ReadLog())
-		f.c.Start(p)
-		processes.Eventually(f, "a server with the directory of another ends", p.Ended)
-		f.c.Kill(p)
-		if said := p.ReadLog()[begin:]; !strings.Contains(said, "directory of another server") {
-			f.Errorf("server %d does not say whose directory it has:\n%s", p.ID, tail(said, 3))
-		}
+		f.refused(p, "directory of another server")
 	}
 	swap()
+	if len(f.disks) > 0 {
+		f.disks[q[0].ID-1].ReadOnly(true)
+		f.refused(q[0], "read-only file system")
+		f.disks[q[0].ID-1].ReadOnly(false)
+		f.faults++
+	}
 	for _, p := range q {
 		f.c.Start(p)
 	}
 	f.c.AwaitServing(f.c.Servers...)
 	f.last(500*time.Millisecond, time.Second)
+}
+
+// refused starts a server, which ends and says this.
+func (f *field) refused(p *processes.Process, want string) {
+	f.Helper()
+	begin := len(p.ReadLog())
+	f.c.Start(p)
+	processes.Eventually(f, "a server that cannot use its directory ends", p.Ended)
+	f.c.Kill(p)
+	if said := p.ReadLog()[begin:]; !strings.Contains(said, want) {
+		f.Errorf("server %d does not say %q:\n%s", p.ID, want, tail(said, 3))
+	}
 }

@@ -3,6 +3,7 @@
 package faults
 
 import (
+	"cmp"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -54,6 +55,7 @@ type scenario struct {
 	tier      int // the least that runs it
 	voters    int
 	observers int
+	clients   int // 0 for as many as the flag says
 	link      linkKind
 	disk      diskKind
 	megabytes int // of an image
@@ -123,7 +125,7 @@ func play(t *testing.T, s *scenario) {
 	f.prepare()
 	before := f.epoch()
 	f.deadline = time.Now().Add(duration())
-	f.load = history.Start(f.c.Addresses(), history.Options{Clients: *clientsFlag, Seed: seed})
+	f.load = history.Start(f.c.Addresses(), history.Options{Clients: cmp.Or(s.clients, *clientsFlag), Seed: seed})
 	stopped := false
 	defer func() {
 		if !stopped { // the scenario has failed: its clients end before its servers

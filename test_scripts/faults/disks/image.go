@@ -139,6 +139,13 @@ func (d *Image) RestorePower() {
 	d.mount()
 }
 
+// ReadOnly has the file system refuse writes, or take them again. Nobody may have
+// anything open for writing on it.
+func (d *Image) ReadOnly(yes bool) {
+	d.t.Helper()
+	run(d.t, "mount", "-o", map[bool]string{true: "remount,ro", false: "remount,rw"}[yes], d.Dir)
+}
+
 // Repair checks the file system as a boot after errors does, and mounts it again.
 func (d *Image) Repair() {
 	d.t.Helper()

@@ -174,7 +174,8 @@ func (s *Namespaces) Lose(percent int) {
 	s.apply()
 }
 
-// Delay holds back everything that a server sends and gets. It needs the switch.
+// Delay holds back everything that a server sends to others and gets from them.
+// It needs the switch.
 func (s *Namespaces) Delay(id int, d time.Duration) { s.frames.delay[id].Store(int64(d)) }
 
 func (s *Namespaces) apply() {

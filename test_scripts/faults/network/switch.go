@@ -23,7 +23,7 @@ const (
 // frameSwitch joins TAP devices and holds frames back. Frames of one pair of
 // members keep their order.
 type frameSwitch struct {
-	delay   [membersMax]atomic.Int64 // of what a member sends, and of what it gets
+	delay   [membersMax]atomic.Int64 // of what a server sends to others, and of what it gets from them
 	mu      sync.Mutex
 	members [membersMax]*tapMember
 	wg      sync.WaitGroup
@@ -107,7 +107,10 @@ func (f *frameSwitch) read(id int, m *tapMember) {
 			queues[to] = q
 			f.wg.Go(func() { f.write(target, q) })
 		}
-		late := time.Duration(f.delay[id].Load() + f.delay[to].Load())
+		late := time.Duration(0)
+		if id != Clients && to != Clients {
+			late = time.Duration(f.delay[id].Load() + f.delay[to].Load())
+		}
 		select {
 		case queues[to] <- lateFrame{time.Now().Add(late), b[:n]}:
 		default:

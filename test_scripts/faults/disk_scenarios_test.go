@@ -3,7 +3,9 @@
 package faults
 
 import (
+	"encoding/json"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
@@ -129,13 +131,33 @@ func wiped(f *field) {
 
 func (f *field) wipe(p *processes.Process) {
 	f.Helper()
+	counts := f.startWiped(p)
+	f.c.AwaitServing(p)
+	processes.Eventually(f, "the wiped server counts again", counts)
+}
+
+// startWiped kills a server, empties its directory and starts it. What it returns
+// tells whether the others have bound its new directory, which a configuration
+// does that is committed later than anything that was there before.
+func (f *field) startWiped(p *processes.Process) (counts func() bool) {
+	f.Helper()
 	f.c.Kill(p)
 	f.faults++
 	if err := os.RemoveAll(p.Data); err != nil {
 		f.Fatal(err)
 	}
+	last := f.zxid()
 	begin := len(p.ReadLog())
 	f.c.Start(p)
-	f.c.AwaitServing(p)
-	processes.Eventually(f, "the wiped server counts again", func() bool { return strings.Contains(p.ReadLog()[begin:], `"configuration committed"`) })
+	return func() bool {
+		for line := range strings.Lines(p.ReadLog()[begin:]) {
+			var said struct{ Message, Zxid string }
+			if json.Unmarshal([]byte(line), &said) == nil && said.Message == "configuration committed" {
+				if z, err := strconv.ParseUint(strings.TrimPrefix(said.Zxid, "0x"), 16, 64); err == nil && z > last {
+					return true
+				}
+			}
+		}
+		return false
+	}
 }

@@ -63,16 +63,18 @@ func (f *field) follower() *processes.Process {
 
 func (f *field) anybody() *processes.Process { return f.c.Servers[f.r.IntN(len(f.c.Servers))] }
 
-// epoch is the highest in which any server has applied something.
-func (f *field) epoch() int {
-	highest := 0
+// zxid is the highest that any server has applied.
+func (f *field) zxid() (highest uint64) {
 	for _, p := range f.c.Servers {
 		if z, err := strconv.ParseUint(strings.TrimPrefix(p.Zxid(), "0x"), 16, 64); err == nil {
-			highest = max(highest, int(z>>32))
+			highest = max(highest, z)
 		}
 	}
 	return highest
 }
+
+// epoch is the highest in which any server has applied something.
+func (f *field) epoch() int { return int(f.zxid() >> 32) }
 
 // sameReign fails the test if a fault that does not concern the leader, or its
 // end, changes who leads.

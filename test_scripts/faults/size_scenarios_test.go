@@ -6,7 +6,6 @@ import (
 	"context"
 	"flag"
 	"fmt"
-	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -24,7 +23,7 @@ var (
 
 func sizeScenarios() []scenario {
 	return []scenario{
-		{number: 17, name: "big state by snapshot while the leader dies", tier: 2, voters: 3, run: bigState},
+		{number: 17, name: "big state by snapshot while the leader dies", tier: 2, voters: 3, settings: "snapshots_kept = 1\n", run: bigState},
 		{number: 18, name: "many clients come back at once", tier: 2, voters: 3, run: storm},
 	}
 }
@@ -37,19 +36,14 @@ func bigState(f *field) {
 	f.deadline = time.Now().Add(duration()) // filling is none of the faults
 	for !f.over() {
 		p := f.follower()
-		f.c.Kill(p)
-		if err := os.RemoveAll(p.Data); err != nil {
-			f.Fatal(err)
-		}
 		begin := len(p.ReadLog())
-		said := func(what string) bool { return strings.Contains(p.ReadLog()[begin:], what) }
-		f.c.Start(p)
+		counts := f.startWiped(p)
 		f.last(200*time.Millisecond, 1500*time.Millisecond)
 		leader := f.leader()
 		f.restart(leader, 500*time.Millisecond)
 		within(f, 5*time.Minute, "the wiped server serves", func() bool { return p.Mode() != "" })
-		within(f, 5*time.Minute, "the wiped server counts again", func() bool { return said(`"configuration committed"`) })
-		if !said("snapshot from the leader installed") {
+		within(f, 5*time.Minute, "the wiped server counts again", counts)
+		if !strings.Contains(p.ReadLog()[begin:], "snapshot from the leader installed") {
 			f.Errorf("server %d came back without a snapshot:\n%s", p.ID, tail(p.ReadLog()[begin:], 10))
 		}
 		within(f, 5*time.Minute, "the killed leader serves", func() bool { return leader.Mode() != "" })

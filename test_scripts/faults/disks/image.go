@@ -81,7 +81,7 @@ func newImage(t testing.TB, dir string, megabytes int) *Image {
 // place is a directory whose name says which process made it.
 func place(t testing.TB) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", fmt.Sprintf("%s-%d-", marker, os.Getpid()))
+	dir, err := os.MkdirTemp("", fmt.Sprintf("%s-%d-", marker, os.Getpid())) //nolint:usetesting // its name says whose it is, for the sweep
 	if err != nil {
 		t.Fatal(err)
 	}

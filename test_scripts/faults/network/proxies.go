@@ -20,7 +20,7 @@ const (
 	copyBytes     = 32 << 10
 )
 
-// ErrHello: the first frame of a connection is not a server's introduction.
+// ErrHello says that the first frame of a connection is not a server's introduction.
 var ErrHello = errors.New("network: not a hello")
 
 // Proxies stand before the ports of every server.

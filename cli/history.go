@@ -12,18 +12,22 @@ import (
 	"github.com/zabkeeper/zabkeeper/storage/vfs"
 	"github.com/zabkeeper/zabkeeper/storage/wal"
 	"github.com/zabkeeper/zabkeeper/tree"
-	"github.com/zabkeeper/zabkeeper/wire"
 	"github.com/zabkeeper/zabkeeper/zab/record"
 )
 
 func newHistoryCommand(env *environment) *cobra.Command {
-	var long bool
+	var long, asJSON bool
 	c := &cobra.Command{
 		Use:   "history DATA_DIR",
 		Short: "Print a server's committed transactions in order",
 		Long: `Print a server's committed transactions in order, one a line:
 
   operation epoch counter
+
+With --json a line is an object: op, zxid, session, server, time (milliseconds since 1970),
+and what the operation asks for: path, data (base64), version, flags; of a multi, ops.
+A transaction stands there whether or not it could be carried out: a set with
+the wrong version, too, has its place in the order.
 
 The server may be running. The history begins where the log does: what only
 snapshots still hold is not printed, and a line on standard error says so.`,
@@ -35,7 +39,11 @@ snapshots still hold is not printed, and a line on standard error says so.`,
 			}
 			out := bufio.NewWriter(env.stdout)
 			base, _, err := wal.Inspect(vfs.OS{}, dir, func(r record.Record) error {
-				_, err := fmt.Fprintln(out, historyLine(r, long))
+				line := historyLine(r, long)
+				if asJSON {
+					line = historyJSON(r)
+				}
+				_, err := fmt.Fprintln(out, line)
 				return err
 			})
 			if base != 0 {
@@ -48,6 +56,8 @@ snapshots still hold is not printed, and a line on standard error says so.`,
 		},
 	}
 	c.Flags().BoolVar(&long, "long", false, "add session, origin server, time and path")
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON, with what every operation asks for")
+	c.MarkFlagsMutuallyExclusive("long", "json")
 	return c
 }
 
@@ -59,26 +69,14 @@ func historyLine(r record.Record, long bool) string {
 	}
 	var t tree.Transaction
 	if err := tree.DecodeTransaction(r.Body(), &t); err != nil {
-		return "unreadable " + position
+		return unreadable + " " + position
 	}
 	line := t.Op.String() + " " + position
 	if long {
 		line += fmt.Sprintf(" session=0x%x server=%d time=%d", t.Session, t.Origin, t.TimeMs)
-		if path, ok := pathOf(&t); ok {
-			line += fmt.Sprintf(" path=%q", path)
+		if details, ok := transactionDetails(&t); ok {
+			line += fmt.Sprintf(" path=%q", details.Path)
 		}
 	}
 	return line
-}
-
-// pathOf returns the path that a transaction is about, where it is about one.
-func pathOf(t *tree.Transaction) ([]byte, bool) {
-	switch t.Op {
-	case tree.OpCreate, tree.OpCreate2, tree.OpCreateContainer, tree.OpCreateTTL, tree.OpDelete, tree.OpSetData, tree.OpSetACL, tree.OpReap:
-		r := wire.NewReader(t.Body) // each begins with it
-		path := r.Buffer()
-		return path, r.OK()
-	default:
-		return nil, false
-	}
 }

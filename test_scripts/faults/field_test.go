@@ -3,7 +3,10 @@
 package faults
 
 import (
+	"fmt"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -133,4 +136,30 @@ func (f *field) cut(least, most time.Duration, cuts ...network.Cut) {
 	f.faults++
 	f.last(least, most)
 	f.net.Set()
+}
+
+// keep copies what servers logged, and their histories, out of the test's
+// directory: when something is wrong, and when it was asked for.
+func (f *field) keep(seed uint64) {
+	dir := *keepFlag
+	if dir == "" && !f.Failed() {
+		return
+	}
+	if dir == "" {
+		dir = filepath.Join(os.TempDir(), "zabkeeper-failed")
+	}
+	dir = filepath.Join(dir, fmt.Sprintf("scenario-%02d-seed-%d", f.s.number, seed))
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		f.Error(err)
+		return
+	}
+	for _, p := range f.c.Servers {
+		history, _ := f.c.Command("history", "--long", p.Data)
+		for name, text := range map[string]string{"log": p.ReadLog(), "history": history} {
+			if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("server-%d.%s", p.ID, name)), []byte(text), 0o644); err != nil {
+				f.Error(err)
+			}
+		}
+	}
+	f.Logf("logs and histories: %s", dir)
 }

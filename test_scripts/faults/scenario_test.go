@@ -25,6 +25,7 @@ import (
 var (
 	tierFlag     = flag.Int("tier", 1, "1: what needs no root; 2: every scenario, with namespaces and disks")
 	durationFlag = flag.Duration("duration", 0, "how long each scenario goes on (default 8s in tier 1, 60s in tier 2)")
+	keepFlag     = flag.String("keep", "", "a directory for the logs and histories of all servers; without it those of a failure are kept in a temporary one")
 	clientsFlag  = flag.Int("clients", 20, "clients of each scenario")
 )
 
@@ -123,6 +124,7 @@ func play(t *testing.T, s *scenario) {
 		results.add(res)
 	})
 	f.prepare()
+	t.Cleanup(func() { f.keep(seed) })
 	before := f.epoch()
 	f.deadline = time.Now().Add(duration())
 	f.load = history.Start(f.c.Addresses(), history.Options{Clients: cmp.Or(s.clients, *clientsFlag), Seed: seed})
@@ -144,10 +146,13 @@ func play(t *testing.T, s *scenario) {
 	if f.faults == 0 {
 		t.Error("void: there was no fault")
 	}
+	begin := time.Now()
 	if err := h.Check(f.c.Addresses()); err != nil {
 		t.Error(err)
 	}
+	checked := time.Now()
 	f.c.SameHistories()
+	t.Logf("checked in %.1f s, histories compared in %.1f s", checked.Sub(begin).Seconds(), time.Since(checked).Seconds())
 }
 
 // result is a row of the table in the end.

@@ -154,7 +154,7 @@ func (f *field) keep(seed uint64) {
 		return
 	}
 	for _, p := range f.c.Servers {
-		history, _ := f.c.Command("history", "--long", p.Data)
+		history, _ := f.c.Command("history", "--json", p.Data)
 		for name, text := range map[string]string{"log": p.ReadLog(), "history": history} {
 			if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("server-%d.%s", p.ID, name)), []byte(text), 0o644); err != nil {
 				f.Error(err)

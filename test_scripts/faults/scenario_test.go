@@ -152,6 +152,9 @@ func play(t *testing.T, s *scenario) {
 	}
 	checked := time.Now()
 	f.c.SameHistories()
+	if err := h.CheckAgainst(f.c.History(f.c.Servers[0], "--json")); err != nil {
+		t.Error(err)
+	}
 	t.Logf("checked in %.1f s, histories compared in %.1f s", checked.Sub(begin).Seconds(), time.Since(checked).Seconds())
 }
 

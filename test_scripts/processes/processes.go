@@ -250,12 +250,13 @@ func (c *Cluster) Settle() {
 	})
 }
 
-// history runs zabkeeper history on a server's directory.
-func (c *Cluster) history(p *Process) []string {
+// History runs zabkeeper history with a flag that says its form on a server's
+// directory.
+func (c *Cluster) History(p *Process, form string) []string {
 	c.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	out, err := exec.CommandContext(ctx, Binary, "history", "--long", p.Data).Output()
+	out, err := exec.CommandContext(ctx, Binary, "history", form, p.Data).Output()
 	if err != nil {
 		var exit *exec.ExitError
 		if errors.As(err, &exit) {
@@ -276,7 +277,7 @@ func (c *Cluster) SameHistories() {
 		// The commit point reaches an idle log a moment later.
 		var h []string
 		Eventually(c.t, fmt.Sprintf("the history of server %d is complete", p.ID), func() bool {
-			h = c.history(p)
+			h = c.History(p, "--long")
 			return fmt.Sprintf("0x%x", position(h[len(h)-1])) == p.Zxid()
 		})
 		histories = append(histories, h)

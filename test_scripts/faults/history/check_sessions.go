@@ -36,8 +36,10 @@ func checkSessions(r *record) error {
 		if made == nil || !o.absent() || made.ret >= o.invoke {
 			continue
 		}
-		at, known := deleted[o.path]
-		if last := alive[made.session]; !(known && at < o.ret) && last != nil && last.invoke > o.ret {
+		if at, known := deleted[o.path]; known && at < o.ret {
+			continue
+		}
+		if last := alive[made.session]; last != nil && last.invoke > o.ret {
 			return violation("an ephemeral node is gone and its session lives on", made, o, last)
 		}
 	}

@@ -55,6 +55,7 @@ func (w *watcher) fire(o *operation) error {
 		kinds[0] = w.child
 	case wire.EventNodeDeleted:
 		kinds = append(kinds, w.child)
+	default:
 	}
 	var by *armed
 	for _, k := range kinds {
@@ -99,10 +100,9 @@ func (w *watcher) answer(o *operation) error {
 	}
 	if o.watch {
 		a := &armed{by: o, zxid: o.zxid, absent: o.absent()}
-		switch {
-		case o.kind == kindChildren:
+		if o.kind == kindChildren {
 			keep(w.child, o.path, a)
-		default:
+		} else {
 			keep(w.data, o.path, a)
 		}
 	}

@@ -63,6 +63,7 @@ func (h *History) readPart(ctx context.Context, p *part, ask func(*operation) (*
 		o.kind, o.path2 = kindPair, p.second()
 	case modelLock, modelEphemerals:
 		return h.readEphemerals(ctx, p, ask)
+	default:
 	}
 	_, err := ask(o)
 	return err

@@ -34,6 +34,7 @@ type Load struct {
 	cancel    context.CancelFunc
 	parts     *parts
 	owned     owned
+	news      chan *part // what was written a moment ago
 	workers   []*worker
 	running   sync.WaitGroup
 }
@@ -51,7 +52,7 @@ func Start(addresses []string, o Options) *Load {
 		o.Dial = func(ctx context.Context, address string) (net.Conn, error) { return d.DialContext(ctx, "tcp", address) }
 	}
 	now := time.Now()
-	l := &Load{o: o, addresses: slices.Clone(addresses), start: now, parts: newParts(fmt.Sprintf("/history-%x", now.UnixNano()))}
+	l := &Load{o: o, addresses: slices.Clone(addresses), start: now, news: make(chan *part), parts: newParts(fmt.Sprintf("/history-%x", now.UnixNano()))}
 	l.ctx, l.cancel = context.WithCancel(context.Background())
 	for i := range o.Clients {
 		w := newWorker(l, i)

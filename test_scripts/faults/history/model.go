@@ -1,11 +1,14 @@
 package history
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"time"
 
 	"github.com/anishathalye/porcupine"
+
+	"github.com/zabkeeper/zabkeeper/wire"
 )
 
 // checkTimeMax is how long all models may take. A history that takes longer is
@@ -14,6 +17,23 @@ const checkTimeMax = 5 * time.Minute
 
 // explainTimeMax is how long the search may take for what is wrong.
 const explainTimeMax = time.Minute
+
+// ErrUnchecked is of a history that is too hard to check.
+var ErrUnchecked = errors.New("the history could not be checked in time")
+
+// judge compares how a model answers a write with how it was answered. One of
+// unknown outcome takes effect where it can; put behind everything else it has
+// none.
+func judge[S any](o *operation, before, after S, code wire.ErrorCode) (bool, any) {
+	switch o.outcome {
+	case outcomeRefused:
+		return code == o.code, before
+	case outcomeOK:
+		return code == wire.OK, after
+	default:
+		return true, after
+	}
+}
 
 // rules is a model: the state that an operation leaves, if it can be like that.
 type rules struct {
@@ -63,11 +83,12 @@ func checkPart(p *part, ops []*operation, left time.Duration) error {
 	switch porcupine.CheckOperationsTimeout(m, history, max(left, time.Millisecond)) {
 	case porcupine.Ok:
 		return nil
-	case porcupine.Unknown:
-		return fmt.Errorf("%s %s: %d operations could not be checked within %v", modelNames[p.model], p.path, len(ops), checkTimeMax)
+	case porcupine.Illegal:
+		_, info := porcupine.CheckOperationsVerbose(m, history, explainTimeMax)
+		return explain(p, ops, longest(info))
+	default:
+		return fmt.Errorf("%w: %s %s, %d operations, all models within %v", ErrUnchecked, modelNames[p.model], p.path, len(ops), checkTimeMax)
 	}
-	_, info := porcupine.CheckOperationsVerbose(m, history, explainTimeMax)
-	return explain(p, ops, longest(info))
 }
 
 // longest returns the longest explanation of a part of a history.

@@ -17,16 +17,10 @@ var bankRules = rules{
 			return s.first.equals(o.got) && s.second.equals(o.got2), s
 		}
 		next, code := s.write(o)
-		switch o.outcome {
-		case outcomeUnknown:
-			return true, next
-		case outcomeRefused:
-			return code == o.code, s
-		}
-		if o.kind == kindTransfer && (next.first.version != o.got.version || next.second.version != o.got2.version) {
+		if o.ok() && o.kind == kindTransfer && (next.first.version != o.got.version || next.second.version != o.got2.version) {
 			return false, s
 		}
-		return code == wire.OK, next
+		return judge(o, s, next, code)
 	},
 }
 

@@ -28,13 +28,7 @@ var childrenRules = rules{
 			return s.shows(o), s
 		}
 		next, code := s.write(o)
-		switch o.outcome {
-		case outcomeUnknown:
-			return true, next
-		case outcomeRefused:
-			return code == o.code, s
-		}
-		return code == wire.OK, next
+		return judge(o, s, next, code)
 	},
 }
 

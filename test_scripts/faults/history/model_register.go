@@ -10,8 +10,7 @@ type register struct {
 }
 
 // registerRules are those of one znode: create, set, compare-and-set, delete and
-// synced reads. A write of unknown outcome takes effect where it can; put behind
-// everything else it has none.
+// synced reads.
 var registerRules = rules{
 	initial: register{},
 	about: func(o *operation) bool {
@@ -29,13 +28,10 @@ var registerRules = rules{
 			return s.shows(o), s
 		}
 		next, code := s.write(o)
-		switch o.outcome {
-		case outcomeUnknown:
-			return true, next
-		case outcomeRefused:
-			return code == o.code, s
+		if o.ok() && o.kind == kindSet && next.version != o.got.version {
+			return false, s
 		}
-		return code == wire.OK && (o.kind != kindSet || next.version == o.got.version), next
+		return judge(o, s, next, code)
 	},
 }
 

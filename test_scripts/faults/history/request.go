@@ -72,8 +72,9 @@ func definite(code wire.ErrorCode) bool {
 	switch code {
 	case wire.ErrNoNode, wire.ErrNodeExists, wire.ErrBadVersion, wire.ErrNotEmpty, wire.ErrSessionExpired:
 		return true
+	default:
+		return false
 	}
-	return false
 }
 
 // settle stores what a code says about the outcome.
@@ -85,7 +86,7 @@ func (o *operation) settle(code wire.ErrorCode) {
 	case definite(code):
 		o.outcome = outcomeRefused
 	default:
-		o.outcome, o.ret = outcomeUnknown, never
+		o.outcome, o.ret, o.zxid = outcomeUnknown, never, 0
 	}
 }
 
@@ -149,8 +150,11 @@ func decodeMulti(o *operation, body []byte) error {
 		}
 		legs = append(legs, n)
 	})
-	if err != nil || len(legs) != 2 {
-		return fmt.Errorf("%w: a multi of two came back with %d results, %v", errProtocol, len(legs), err)
+	if err != nil {
+		return err
+	}
+	if len(legs) != 2 {
+		return fmt.Errorf("%w: a multi of two came back with %d results", errProtocol, len(legs))
 	}
 	if o.kind == kindPair {
 		if o.got, o.got2 = legs[0], legs[1]; refusal != wire.OK && refusal != wire.ErrNoNode {

@@ -266,7 +266,7 @@ func (s *session) exchange(o *operation) error {
 	}
 	o.ret, o.zxid = s.load.now(), h.Zxid
 	if err := decodeAnswer(o, h.Err, body); err != nil {
-		o.ret, o.outcome = never, outcomeUnknown
+		o.ret, o.zxid, o.outcome = never, 0, outcomeUnknown
 		return err
 	}
 	if o.watch {

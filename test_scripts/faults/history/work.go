@@ -43,12 +43,27 @@ func (w *worker) register(p *part) {
 		o := w.do(&operation{part: p, kind: kindSet, path: p.path, value: w.value(), version: version})
 		if o.ok() {
 			w.saw(p.path, o.got)
+			w.tell(p)
 		}
 	case n < 13 && w.raw != nil:
 		w.read(p, kindExists)
 	default:
 		w.read(p, kindGet)
 	}
+}
+
+// tell has another client, on a server that may lag, read at once what was just
+// written: a synced read has to show it.
+func (w *worker) tell(p *part) {
+	select {
+	case w.load.news <- p:
+	default: // all are busy
+	}
+}
+
+// hear reads what another client has just written.
+func (w *worker) hear(p *part) {
+	w.do(&operation{part: p, kind: kindGet, path: p.path, synced: true, linearizable: w.chance(2)})
 }
 
 // amount is the number in front of a value of a counter or an account.
@@ -106,7 +121,11 @@ func (w *worker) bank(p *part) {
 	case w.chance(3): // it was for the reading
 	default:
 		d := w.random.IntN(100) - 50
-		w.connectedDo(&operation{part: p, kind: kindTransfer, path: p.path, path2: p.second(), version: o.got.version, version2: o.got2.version,
+		version2 := o.got2.version
+		if w.chance(6) {
+			version2++ // refused for its second half, which has to undo the first
+		}
+		w.connectedDo(&operation{part: p, kind: kindTransfer, path: p.path, path2: p.second(), version: o.got.version, version2: version2,
 			value: w.valued(amount(o.got.value) - d), value2: w.valued(amount(o.got2.value) + d)})
 	}
 }

@@ -54,8 +54,16 @@ func (w *worker) note(o *operation) {
 func (w *worker) run() {
 	pace := time.NewTicker(paceDefault)
 	defer pace.Stop()
+	var news chan *part
+	if w.raw != nil {
+		news = w.load.news
+	}
 	for {
 		select {
+		case p := <-news:
+			if w.door.open(w.load.ctx) {
+				w.hear(p)
+			}
 		case <-pace.C:
 			if w.door.open(w.load.ctx) {
 				w.step()
@@ -146,6 +154,7 @@ func (w *worker) prepare(p *part) bool {
 		needed = append(needed, p.path)
 	case modelLock:
 		needed = append(needed, p.path, p.second())
+	default:
 	}
 	for _, path := range needed {
 		o := w.do(&operation{kind: kindCreate, path: path, value: w.value()})

@@ -20,7 +20,7 @@ func diskScenarios() []scenario {
 	return []scenario{
 		{number: 4, name: "power cuts of one, a majority, all", tier: 2, voters: 3, disk: image, megabytes: 384, run: powerCuts},
 		{number: 12, name: "a disk is full", tier: 2, voters: 3, disk: image, megabytes: 192, settings: smallSegments, run: fullDisk},
-		{number: 13, name: "syncs fail", tier: 2, voters: 3, run: failingSyncs},
+		{number: 13, name: "syncs fail", tier: 2, voters: 3, disk: hollow, megabytes: 160, settings: smallSegments, run: failingSyncs},
 		{number: 14, name: "syncs of the leader are slow", tier: 2, voters: 3, run: slowSyncs},
 		{number: 15, name: "a server is wiped", tier: 1, voters: 3, run: wiped},
 	}
@@ -83,24 +83,54 @@ func fullDisk(f *field) {
 // failingSyncs: a server whose sync fails knows no longer what is on its disk. It
 // ends at once, and says why.
 func failingSyncs(f *field) {
-	require(f.T, disks.Missing())
 	for i := 0; !f.over(); i++ {
 		p := f.leader()
 		if i%2 == 1 {
 			p = f.follower()
 		}
 		begin := len(p.ReadLog())
-		stop := disks.FailSyncs(f, p.Cmd.Process.Pid)
+		fail, repair := f.injected, func() {}
+		if i%3 == 2 {
+			fail, repair = f.hollowed, func() { f.repair(p) }
+		}
+		stop := fail(p)
 		f.faults++
 		processes.Eventually(f, "the server whose syncs fail has ended", p.Ended)
+		f.c.Kill(p)
 		stop()
-		if said := p.ReadLog()[begin:]; !strings.Contains(said, "input/output error") {
+		if said := p.ReadLog()[begin:]; !strings.Contains(said, "input/output error") && !strings.Contains(said, "no space left on device") {
 			f.Errorf("server %d ended on a failed sync and does not say so:\n%s", p.ID, tail(said, 5))
 		}
 		f.last(0, time.Second)
+		repair()
 		f.heal()
 		f.last(time.Second, 2*time.Second)
 	}
+}
+
+// injected fails every sync of a running server.
+func (f *field) injected(p *processes.Process) (stop func()) {
+	return disks.FailSyncs(f, p.Cmd.Process.Pid)
+}
+
+// hollowed takes away what the server's disk was promised: writing back fails.
+func (f *field) hollowed(p *processes.Process) (stop func()) {
+	return disks.Fill(f, f.below[p.ID-1])
+}
+
+// repair brings a disk back whose writes were lost. What is on it may be damaged
+// by now, and a server that finds that is to say so: it gets an empty directory.
+func (f *field) repair(p *processes.Process) {
+	f.Helper()
+	f.disks[p.ID-1].Repair()
+	begin := len(p.ReadLog())
+	f.c.Start(p)
+	processes.Eventually(f, "the server serves or has given up", func() bool { return p.Mode() != "" || p.Ended() })
+	if !p.Ended() {
+		return
+	}
+	f.Logf("after its disk lost writes, server %d says\n%s", p.ID, tail(p.ReadLog()[begin:], 1))
+	f.wipe(p)
 }
 
 func slowSyncs(f *field) {

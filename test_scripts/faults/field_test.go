@@ -32,6 +32,7 @@ type field struct {
 	spaces   *network.Namespaces // where net is one
 	disks    []*disks.Image      // by server; none where servers have directories
 	r        *rand.Rand
+	below    []string // what hollow disks are made of, by server
 	deadline time.Time
 	load     *history.Load
 	faults   int

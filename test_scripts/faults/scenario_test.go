@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -25,6 +26,7 @@ import (
 var (
 	tierFlag     = flag.Int("tier", 1, "1: what needs no root; 2: every scenario, with namespaces and disks")
 	durationFlag = flag.Duration("duration", 0, "how long each scenario goes on (default 8s in tier 1, 60s in tier 2)")
+	programFlag  = flag.String("program", "", "another zabkeeper to run instead of this one")
 	keepFlag     = flag.String("keep", "", "a directory for the logs and histories of all servers; without it those of a failure are kept in a temporary one")
 	clientsFlag  = flag.Int("clients", 20, "clients of each scenario")
 )
@@ -47,6 +49,7 @@ type diskKind int
 const (
 	directory diskKind = iota
 	image              // in tier 1 a directory
+	hollow             // an image that has less than it promises
 )
 
 // scenario is a fault, repeated under load for the duration.
@@ -233,6 +236,22 @@ func require(t *testing.T, missing string) {
 	}
 }
 
+// addDisk gives the next server a disk and returns where it is mounted.
+func (f *field) addDisk() string {
+	f.Helper()
+	require(f.T, disks.Missing())
+	var d *disks.Image
+	if f.s.disk == hollow {
+		var below string
+		d, below = disks.NewHollow(f, 2*f.s.megabytes, f.s.megabytes)
+		f.below = append(f.below, below)
+	} else {
+		d = disks.NewImage(f, f.s.megabytes)
+	}
+	f.disks = append(f.disks, d)
+	return d.Dir
+}
+
 // prepare starts the servers on what the scenario needs.
 func (f *field) prepare() {
 	f.Helper()
@@ -253,15 +272,15 @@ func (f *field) prepare() {
 		if i >= f.s.voters {
 			seats[i].Words = "role=observer"
 		}
-		if f.s.disk == image && *tierFlag > 1 {
-			require(f.T, disks.Missing())
-			d := disks.NewImage(f, f.s.megabytes)
-			f.disks = append(f.disks, d)
-			seats[i].Data = d.Dir + "/data"
+		if f.s.disk != directory && *tierFlag > 1 {
+			seats[i].Data = filepath.Join(f.addDisk(), "data")
 		}
 	}
 	// Every client of a scenario comes from one address.
 	f.c = processes.Lay(f, seats, strings.TrimLeft("max_client_connections = 0\n"+f.s.settings, "\n"))
+	if *programFlag != "" {
+		f.c.Program = *programFlag
+	}
 	if f.s.program != nil {
 		f.c.Program = f.s.program(f.T)
 	}

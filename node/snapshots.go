@@ -151,7 +151,11 @@ func (s *snapshotSink) Finish() error {
 	s.n.inbox.post(func() {
 		s.n.loop.receiving[s.id] = a
 		s.n.disk.Offer(s.id, a)
-		s.n.replica.SnapshotReceived(s.id, received)
+		if !s.n.replica.SnapshotReceived(s.id, received) {
+			// Its link ended meanwhile: a whole tree would stay in memory.
+			delete(s.n.loop.receiving, s.id)
+			s.n.disk.Withdraw(s.id)
+		}
 	})
 	return nil
 }

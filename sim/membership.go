@@ -2,27 +2,28 @@ package sim
 
 import (
 	"fmt"
+	"math/rand/v2"
+	"slices"
 	"strings"
 
 	"github.com/zabkeeper/zabkeeper/node/replica"
-	"github.com/zabkeeper/zabkeeper/storage/vfs"
 	"github.com/zabkeeper/zabkeeper/tree"
 	"github.com/zabkeeper/zabkeeper/wire"
 )
 
 // reconfigure asks a server for other members: some leave, some join as voters
 // or observers. The cluster takes it or refuses.
-func (w *World) reconfigure(s *server) {
-	if !s.up || !s.serving || w.opt.Spares == 0 {
-		return
+func (w *World) reconfigure(s *server, r *rand.Rand) {
+	if !s.up || !s.serving || w.par.spares == 0 || slices.ContainsFunc(w.servers, func(o *server) bool { return o.damaged }) {
+		return // nobody removes voters while a disk waits for its replacement
 	}
 	var joining, leaving []string
 	for _, o := range w.servers {
-		switch w.proc.IntN(6) {
+		switch r.IntN(6) {
 		case 0:
 			leaving = append(leaving, fmt.Sprint(o.id))
 		case 1, 2:
-			line := wire.EnsembleServer{Number: uint32(o.id), Host: fmt.Sprintf("s%d", o.id), QuorumPort: 1, ElectionPort: 2, Observer: w.proc.IntN(5) == 0}
+			line := wire.EnsembleServer{Number: uint32(o.id), Host: fmt.Sprintf("s%d", o.id), QuorumPort: 1, ElectionPort: 2, Observer: r.IntN(5) == 0}
 			joining = append(joining, line.Line())
 		}
 	}
@@ -34,41 +35,3 @@ func (w *World) reconfigure(s *server) {
 }
 
 func reconfigOptions() replica.Reconfig { return replica.Reconfig{Enabled: true} }
-
-// wipe empties a data directory, as long as the others can count without it: a
-// lost directory is a lost disk, and the model allows a minority of those at a
-// time.
-func (w *World) wipe(s *server) {
-	if len(w.servers) == 1 {
-		return
-	}
-	for _, o := range w.servers {
-		if o == s {
-			continue
-		}
-		if !o.up || o.replica.Core().Configuration() == nil {
-			return
-		}
-		for _, cfg := range o.replica.Core().InForce(nil) {
-			others := 0
-			for _, m := range cfg.Members {
-				p := w.servers[m.ID-1]
-				if !m.Voter || p == s {
-					continue
-				}
-				if m.Incarnation != p.identity() {
-					return
-				}
-				others++
-			}
-			if others <= len(cfg.Voters())/2 {
-				return
-			}
-		}
-	}
-	w.crash(s)
-	w.trace("server %d loses its data directory", s.id)
-	s.fs = vfs.NewMemory()
-	s.incarnation++
-	s.joins = w.opt.Servers == 1
-}

@@ -1,6 +1,8 @@
 package sim
 
 import (
+	"math/rand/v2"
+
 	"github.com/zabkeeper/zabkeeper/election"
 	"github.com/zabkeeper/zabkeeper/node/replica"
 	"github.com/zabkeeper/zabkeeper/zab"
@@ -13,14 +15,20 @@ type port int
 const (
 	electionPort port = iota
 	leaderPort
+	ports
 )
+
+// way is one direction between two servers.
+type way [2]zxid.ServerID
 
 // network carries messages between servers: election messages one by one,
 // replication messages in order on connections that may break.
 type network struct {
 	w        *World
-	cut      [2]map[[2]zxid.ServerID]bool // by port: from, to
-	lossPct  int                          // of election messages
+	dead     [ports]bool         // for everybody
+	cut      [ports]map[way]bool // from, to
+	clogged  map[way]int64       // nothing arrives before this time
+	lossPct  int                 // of election messages
 	delayMax int64
 	links    map[zab.LinkID]*simLink
 	order    []zab.LinkID
@@ -37,28 +45,45 @@ type simLink struct {
 	lastToB  int64
 	closed   bool
 	stranded bool // one end does not know that the other is gone
+	underWay []underWay
+	bytes    int // of underWay
 }
 
 func newNetwork(w *World) *network {
-	n := &network{w: w, links: make(map[zab.LinkID]*simLink), delayMax: 1000}
+	n := &network{w: w, links: make(map[zab.LinkID]*simLink), clogged: make(map[way]int64), delayMax: 1000}
 	for p := range n.cut {
-		n.cut[p] = make(map[[2]zxid.ServerID]bool)
+		n.cut[p] = make(map[way]bool)
 	}
 	return n
 }
 
 func (n *network) isCut(p port, from, to zxid.ServerID) bool {
-	return n.cut[p][[2]zxid.ServerID{from, to}]
+	return n.dead[p] || n.cut[p][way{from, to}]
 }
 
-func (n *network) delay() int64 { return 50 + n.w.net.Int64N(n.delayMax) }
+// delay returns how long a message takes.
+func (n *network) delay(from, to *server) int64 {
+	d := 50 + n.w.net.Int64N(n.delayMax)
+	if until := n.clogged[way{from.id, to.id}]; until > n.w.sched.now {
+		d += until - n.w.sched.now
+	}
+	return d
+}
 
 func (n *network) sendAll(s *server, rd *replica.Ready) {
 	for _, o := range rd.Election {
 		n.sendElection(s, o.To, o.M)
 	}
 	for _, o := range rd.Send {
-		n.deliver(s, o.Link, func(to *server) { to.replica.Message(o.Link, &o.M) })
+		if l := n.links[o.Link]; l != nil {
+			n.w.check.sends(s, l, &o.M)
+		}
+		n.deliver(s, o.Link, func(to *server, l *simLink) {
+			if o.M.Kind == zab.Acknowledge {
+				l.acknowledged(o.M.Zxid)
+			}
+			to.replica.Message(o.Link, &o.M)
+		})
 	}
 	for _, id := range rd.Close {
 		n.close(id)
@@ -75,7 +100,7 @@ func (n *network) sendElection(s *server, to zxid.ServerID, m election.Message) 
 	peer := n.w.servers[to-1]
 	if !peer.up {
 		if !n.isCut(electionPort, to, s.id) {
-			s.later(n.delay(), func() { s.input(func() { s.replica.PeerRefused(to) }) })
+			s.later(n.delay(s, peer), func() { s.input(func() { s.replica.PeerRefused(to) }) })
 		}
 		return
 	}
@@ -84,11 +109,11 @@ func (n *network) sendElection(s *server, to zxid.ServerID, m election.Message) 
 		copies = 2
 	}
 	for range copies {
-		peer.later(n.delay(), func() { peer.input(func() { peer.replica.ElectionMessage(&m) }) })
+		peer.later(n.delay(s, peer), func() { peer.input(func() { peer.replica.ElectionMessage(&m) }) })
 	}
 }
 
-// ends returns the sending and the receiving side of a link, seen from s.
+// other returns the receiving side of a link, seen from s.
 func (l *simLink) other(s *server) (to *server, life uint64, last *int64) {
 	if s == l.a {
 		return l.b, l.bLife, &l.lastToB
@@ -98,7 +123,7 @@ func (l *simLink) other(s *server) (to *server, life uint64, last *int64) {
 
 // deliver brings a message to the other end, in order, unless the connection or
 // that process is gone by then. What meets a cut is late until TCP gives up.
-func (n *network) deliver(s *server, id zab.LinkID, do func(to *server)) {
+func (n *network) deliver(s *server, id zab.LinkID, do func(to *server, l *simLink)) {
 	l := n.links[id]
 	if l == nil || l.closed {
 		return
@@ -110,13 +135,13 @@ func (n *network) deliver(s *server, id zab.LinkID, do func(to *server)) {
 	if l.stranded {
 		return // a connection never skips bytes: once one is lost, all are
 	}
-	at := max(n.w.sched.now+n.delay(), *last+1)
+	at := max(n.w.sched.now+n.delay(s, to), *last+1)
 	*last = at
 	n.w.sched.after(at-n.w.sched.now, func() {
 		if to.up && to.life == life && !l.closed {
 			to.input(func() {
 				if !l.closed {
-					do(to)
+					do(to, l)
 				}
 			})
 		}
@@ -124,7 +149,7 @@ func (n *network) deliver(s *server, id zab.LinkID, do func(to *server)) {
 }
 
 func (n *network) sendSnapshot(s *server, id zab.LinkID, z zxid.Zxid, b []byte) {
-	n.deliver(s, id, func(to *server) { to.receiveSnapshot(id, z, b) })
+	n.deliver(s, id, func(to *server, _ *simLink) { to.receiveSnapshot(s, id, z, b) })
 }
 
 func (n *network) dial(s *server, to zxid.ServerID) {
@@ -134,42 +159,42 @@ func (n *network) dial(s *server, to zxid.ServerID) {
 		return
 	}
 	if !peer.up {
-		s.later(n.delay(), func() { s.input(func() { s.replica.DialFailed(to, true) }) })
+		s.later(n.delay(s, peer), func() { s.input(func() { s.replica.DialFailed(to, true) }) })
 		return
 	}
 	n.nextLink++
 	l := &simLink{id: n.nextLink, a: s, b: peer, aLife: s.life, bLife: peer.life}
 	n.links[l.id] = l
 	n.order = append(n.order, l.id)
-	n.deliver(s, l.id, func(b *server) { b.replica.LinkUp(l.id, s.id, zab.Incarnation(s.identity())) })
-	n.deliver(peer, l.id, func(a *server) { a.replica.LinkUp(l.id, to, zab.Incarnation(peer.identity())) })
-}
-
-func (s *server) identity() [16]byte {
-	if s.disk == nil {
-		return [16]byte{}
-	}
-	return s.disk.Identity().Incarnation
+	n.deliver(s, l.id, func(b *server, _ *simLink) { b.replica.LinkUp(l.id, s.id, zab.Incarnation(s.identity())) })
+	n.deliver(peer, l.id, func(a *server, _ *simLink) { a.replica.LinkUp(l.id, to, zab.Incarnation(peer.identity())) })
 }
 
 // close ends a connection; both ends learn of it after a moment.
-func (n *network) close(id zab.LinkID) {
+func (n *network) close(id zab.LinkID) { n.closeLate(id, 0, 0) }
+
+// closeLate ends a connection of which the ends learn so much later.
+func (n *network) closeLate(id zab.LinkID, lateA, lateB int64) {
 	l := n.links[id]
 	if l == nil || l.closed {
 		return
 	}
-	l.closed = true
 	delete(n.links, id)
-	for _, end := range []struct {
-		s    *server
-		life uint64
-	}{{l.a, l.aLife}, {l.b, l.bLife}} {
-		n.w.sched.after(n.delay(), func() {
-			if end.s.up && end.s.life == end.life {
-				end.s.input(func() { end.s.replica.LinkDown(id) })
-			}
-		})
+	if lateA == 0 && lateB == 0 {
+		l.closed = true
 	}
+	l.stranded = true
+	n.tell(l, l.a, l.aLife, lateA)
+	n.tell(l, l.b, l.bLife, lateB)
+}
+
+func (n *network) tell(l *simLink, s *server, life uint64, late int64) {
+	n.w.sched.after(50+n.w.net.Int64N(n.delayMax)+late, func() {
+		l.closed = true
+		if s.up && s.life == life {
+			s.input(func() { s.replica.LinkDown(l.id) })
+		}
+	})
 }
 
 // crashed closes every connection of a process that is gone.
@@ -189,10 +214,55 @@ func (n *network) crashed(s *server) {
 	n.order = kept
 }
 
-// breakOne resets a connection.
-func (n *network) breakOne() {
-	if len(n.order) > 0 {
-		n.close(n.order[n.w.net.IntN(len(n.order))])
+// breakOne resets a connection; one end may learn of it late.
+func (n *network) breakOne(r *rand.Rand, late int64) {
+	if len(n.order) == 0 {
+		return
+	}
+	id := n.order[r.IntN(len(n.order))]
+	if r.IntN(2) == 0 {
+		n.closeLate(id, late, 0)
+	} else {
+		n.closeLate(id, 0, late)
+	}
+}
+
+// clog holds up everything from one server to another until then.
+func (n *network) clog(from, to *server, until int64) {
+	n.clogged[way{from.id, to.id}] = until
+}
+
+// flap cuts a server off and connects it again five times a second.
+func (n *network) flap(s *server, until int64) {
+	down := false
+	var toggle func()
+	toggle = func() {
+		if !n.w.faulty || n.w.sched.now > until {
+			down = true // ends connected
+		}
+		down = !down
+		n.isolate(s, down)
+		if n.w.faulty && n.w.sched.now <= until {
+			n.w.sched.after(200_000, toggle)
+		}
+	}
+	toggle()
+}
+
+// isolate cuts all ways of a server, or heals them.
+func (n *network) isolate(s *server, cut bool) {
+	for _, o := range n.w.servers {
+		for p := range n.cut {
+			if o != s && cut {
+				n.cut[p][way{s.id, o.id}], n.cut[p][way{o.id, s.id}] = true, true
+			} else {
+				delete(n.cut[p], way{s.id, o.id})
+				delete(n.cut[p], way{o.id, s.id})
+			}
+		}
+	}
+	if !cut {
+		n.resetStranded()
 	}
 }
 
@@ -201,50 +271,14 @@ func (n *network) heal() {
 	for p := range n.cut {
 		clear(n.cut[p])
 	}
+	clear(n.clogged)
+	n.resetStranded()
+}
+
+func (n *network) resetStranded() {
 	for _, id := range n.order {
 		if l := n.links[id]; l != nil && l.stranded {
 			n.close(id)
-		}
-	}
-}
-
-// partition cuts the network in one of several shapes.
-func (n *network) partition() {
-	n.heal()
-	servers := len(n.w.servers)
-	ports := []port{electionPort, leaderPort}
-	switch n.w.net.IntN(4) {
-	case 0:
-		ports = ports[:1]
-	case 1:
-		ports = ports[1:]
-	default: // both
-	}
-	oneWay := n.w.net.IntN(3) == 0
-	group := make([]bool, servers+1)
-	shape := n.w.net.IntN(4)
-	lone := zxid.ServerID(1 + n.w.net.IntN(servers))
-	for i := range group {
-		group[i] = n.w.net.IntN(2) == 0
-	}
-	for a := zxid.ServerID(1); int(a) <= servers; a++ {
-		for b := zxid.ServerID(1); int(b) <= servers; b++ {
-			var cut bool
-			switch shape {
-			case 0: // one server alone
-				cut = a == lone || b == lone && !oneWay
-			case 1: // two halves
-				cut = group[a] && !group[b] || !oneWay && group[b] && !group[a]
-			case 2: // a hub that everybody reaches, and nobody else
-				cut = a != lone && b != lone
-			case 3: // a chain
-				cut = a != b+1 && b != a+1
-			}
-			for _, p := range ports {
-				if cut && a != b {
-					n.cut[p][[2]zxid.ServerID{a, b}] = true
-				}
-			}
 		}
 	}
 }

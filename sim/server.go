@@ -1,9 +1,6 @@
 package sim
 
 import (
-	"fmt"
-	"iter"
-
 	"github.com/zabkeeper/zabkeeper/election"
 	"github.com/zabkeeper/zabkeeper/node/disk"
 	"github.com/zabkeeper/zabkeeper/node/replica"
@@ -19,29 +16,40 @@ type server struct {
 	w    *World
 	id   zxid.ServerID
 	fs   *vfs.Memory
-	life uint64 // changes with every crash; what was scheduled for an earlier life is void
+	life uint64 // changes with every start; what was scheduled for an earlier life is void
+
+	// What outlives the process.
+	clockBase   int64   // ms
+	clockRate   float64 // how fast the monotonic clock runs
+	wallOffset  int64   // ms
+	incarnation byte
+	joins       bool // lost what it founded alone: it comes back as one that joins
+	damaged     bool // what its disk holds cannot be relied on
+	gone        bool // stays down for good
+	history     ledger
+	power       powerCut
+	failSyncs   bool
+	slowDisk    int64 // most microseconds of a write; 0 for a quick one
 
 	up          bool
 	pausedUntil int64
-	clockOffset int64 // ms
-	incarnation byte
-	joins       bool // lost what it founded alone: it comes back as one that joins
 	disk        *disk.Disk
 	replica     *replica.Replica
 	persist     []zab.PersistOp
 	writing     bool // an Execute is under way
+	sealed      bool // the log says that all of it is durable
+	sealAt      int64
 	inbox       []func()
 	awake       bool // a turn is scheduled
 	arrived     map[zab.LinkID]*disk.Arrived
-	snapshot    func() (bool, bool) // the next piece of a snapshot being written
-	stopSnap    func()
-	snapWanted  []zab.LinkID
-	applied     uint64 // records applied in this life, to pace snapshots
+	snapshots   snapshots
 	serving     bool
-	pending     map[uint64]*client // requests of local clients
+	inForce     []*zab.Configuration // as of the last turn
+	pending     map[uint64]*client   // requests of local clients
 	nextRequest uint64
 	syncs       map[uint64]*client
 	touched     map[uint64]bool
+	touchedAt   map[uint64]int64 // when a session was last reported to this server's replica
 }
 
 func (s *server) options() replica.Options {
@@ -49,8 +57,8 @@ func (s *server) options() replica.Options {
 		Reconfig: reconfigOptions(),
 		Settings: tree.SettingExtendedTypes,
 		Zab: zab.Options{Self: s.id, Incarnation: zab.Incarnation(s.disk.Identity().Incarnation), Timing: zab.DefaultTiming(),
-			HistoryBytes: 20_000, WindowBytes: 100_000, WindowRecords: 200, CounterLimit: s.w.opt.CounterLimit}}
-	for i := range s.w.opt.Servers {
+			HistoryBytes: 20_000, WindowBytes: windowBytes, WindowRecords: windowRecords, CounterLimit: s.w.par.counterLimit}}
+	for i := range s.w.par.servers {
 		if id := zxid.ServerID(i + 1); id != s.id || !s.joins {
 			o.Zab.Table = append(o.Zab.Table, zab.Member{ID: id, Voter: true})
 		}
@@ -58,22 +66,33 @@ func (s *server) options() replica.Options {
 	return o
 }
 
+// What a leader may have under way to one follower.
+const (
+	windowBytes   = 10_000
+	windowRecords = 200
+)
+
 // start boots the server from its disk.
 func (s *server) start() {
-	var inc [16]byte
-	inc[0], inc[1] = byte(s.id), s.incarnation+1
-	d, state, rec, found, err := disk.Open(disk.Options{FS: s.fs, Dir: "/data", Server: s.id, Incarnation: inc, SegmentBytes: 8 << 10, SnapshotsKept: 2})
+	d, state, rec, found, err := disk.Open(s.diskOptions())
+	if s.power.happened {
+		s.dieInWrite()
+		return
+	}
 	if err != nil {
-		s.w.fail("server %d does not start: %v", s.id, err)
+		s.refused(err)
 		return
 	}
 	s.life++
 	s.up, s.disk = true, d
-	s.persist, s.writing, s.inbox, s.awake = nil, false, nil, false
+	s.persist, s.writing, s.inbox, s.awake, s.sealed = nil, false, nil, false, false
 	s.arrived = make(map[zab.LinkID]*disk.Arrived)
-	s.pending, s.syncs, s.touched = make(map[uint64]*client), make(map[uint64]*client), make(map[uint64]bool)
+	s.pending, s.syncs = make(map[uint64]*client), make(map[uint64]*client)
+	s.touched, s.touchedAt = make(map[uint64]bool), make(map[uint64]int64)
 	s.nextRequest = s.life << 32
-	s.snapshot, s.stopSnap, s.snapWanted, s.applied, s.serving = nil, nil, nil, 0, false
+	s.snapshots, s.serving, s.inForce = snapshots{}, false, nil
+	s.w.trace("server %d starts: applied %s last %s accepted %d replayed %d", s.id, rec.Applied, rec.Last, rec.Accepted, found.Replayed)
+	s.w.check.restarted(s, state, &rec)
 	state.Watches = tree.NewWatchRegistry()
 	s.replica = replica.New(s.options(), rec, state)
 	for _, o := range s.w.servers {
@@ -81,9 +100,59 @@ func (s *server) start() {
 			s.replica.AddGuest(o.id)
 		}
 	}
-	s.w.trace("server %d starts: applied %s last %s replayed %d", s.id, rec.Applied, rec.Last, found.Replayed)
-	s.w.check.restarted(s)
 	s.tick(s.life)
+}
+
+func (s *server) diskOptions() disk.Options {
+	var inc [16]byte
+	inc[0], inc[1] = byte(s.id), s.incarnation+1
+	return disk.Options{FS: vfs.Faulty{Base: s.fs, Hook: s.hook}, Dir: "/data", Server: s.id, Incarnation: inc, SegmentBytes: 8 << 10, SnapshotsKept: 2}
+}
+
+// refused deals with a server that does not start. Only what the run did to its
+// disk excuses that.
+func (s *server) refused(err error) {
+	s.life++
+	s.w.trace("server %d does not start: %v", s.id, err)
+	switch {
+	case s.damaged:
+		r := s.w.split(uint64(s.id)<<20 | s.life)
+		s.w.sched.after(1_000_000, func() { s.w.repair(s, r) })
+		s.fs = s.fs.Crash(r)
+	case s.failSyncs || noSpace(err):
+		s.failSyncs = false
+		s.fs = s.fs.Crash(s.w.disks)
+		s.w.restartLater(s, 1_000_000)
+	default:
+		s.w.fail("server %d does not start: %v", s.id, err)
+	}
+}
+
+// starts reports whether the server would start from its disk, without doing so.
+func (s *server) starts() bool {
+	o := s.diskOptions()
+	o.FS = s.fs.Crash(s.w.disks)
+	d, _, _, _, err := disk.Open(o)
+	if err == nil {
+		_ = d.Close(false)
+	}
+	return err == nil
+}
+
+// stop ends the process.
+func (s *server) stop() {
+	s.snapshots.stop()
+	s.up, s.serving = false, false
+	s.life++
+	s.power.armed = false
+	s.loseClients()
+}
+
+func (s *server) identity() [16]byte {
+	if s.disk == nil {
+		return [16]byte{}
+	}
+	return s.disk.Identity().Incarnation
 }
 
 // later schedules do for this life of the server.
@@ -105,12 +174,14 @@ func (s *server) input(do func()) {
 	s.wake()
 }
 
+func (s *server) pause(until int64) { s.pausedUntil = max(s.pausedUntil, until) }
+
 func (s *server) wake() {
 	if s.awake {
 		return
 	}
 	s.awake = true
-	s.later(max(s.pausedUntil-s.w.sched.now, int64(s.w.net.IntN(20))), s.turn)
+	s.later(max(s.pausedUntil-s.w.sched.now, int64(s.w.net.IntN(20))+s.w.slowness[s.id-1]), s.turn)
 }
 
 func (s *server) turn() {
@@ -128,9 +199,24 @@ func (s *server) turn() {
 	s.carryOut()
 }
 
-func (s *server) millis() zab.Millis { return zab.Millis(s.w.sched.now/1000) + 1 }
+// advised is what the dead election's stand-in says.
+func (s *server) advised(lead bool, to zxid.ServerID) {
+	core := s.replica.Core()
+	if core.Role() != zab.Looking || !core.Voter() && lead {
+		return
+	}
+	if lead {
+		core.Lead()
+	} else if to != s.id {
+		core.Follow(to)
+	}
+}
 
-func (s *server) wall() int64 { return 1_700_000_000_000 + s.w.sched.now/1000 + s.clockOffset }
+func (s *server) millis() zab.Millis {
+	return zab.Millis(s.clockBase + int64(float64(s.w.sched.now)*s.clockRate)/1000 + 1)
+}
+
+func (s *server) wall() int64 { return 1_700_000_000_000 + s.w.sched.now/1000 + s.wallOffset }
 
 func (s *server) tick(life uint64) {
 	if !s.up || s.life != life {
@@ -140,26 +226,25 @@ func (s *server) tick(life uint64) {
 	if len(s.touched) > 0 {
 		s.touch()
 	}
+	s.seal()
 	s.w.sched.after(10_000, func() { s.tick(life) })
 }
 
 func (s *server) carryOut() {
-	for {
+	for s.up {
 		rd := s.replica.Ready()
+		s.w.check.persists(s, rd.Persist)
 		for i := range rd.Events {
 			s.w.check.event(s, &rd.Events[i])
 		}
+		s.w.check.commits(s)
 		if len(rd.Persist) > 0 {
 			s.persist = append(s.persist, rd.Persist...)
 			s.write()
 		}
 		s.w.network.sendAll(s, &rd)
 		for _, q := range rd.ReadLog {
-			s.later(int64(s.w.disks.IntN(2000)), func() {
-				raw, _ := s.disk.ReadLog(q.After, q.MaxBytes) // a trimmed log answers with nothing
-				s.replica.LogRead(q.Link, q.After, raw)
-				s.carryOut()
-			})
+			s.readLog(q)
 		}
 		for _, id := range rd.SendSnapshot {
 			s.sendSnapshot(id)
@@ -176,8 +261,19 @@ func (s *server) carryOut() {
 			break
 		}
 	}
-	s.noteServing()
-	s.considerSnapshot()
+	if s.up {
+		s.noteServing()
+		s.w.check.turn(s)
+		s.considerSnapshot()
+	}
+}
+
+func (s *server) readLog(q zab.LogRead) {
+	s.later(int64(s.w.disks.IntN(2000)), func() {
+		raw, _ := s.disk.ReadLog(q.After, q.MaxBytes) // a trimmed or unreadable log answers with nothing
+		s.replica.LogRead(q.Link, q.After, raw)
+		s.carryOut()
+	})
 }
 
 func (s *server) noteServing() {
@@ -188,148 +284,11 @@ func (s *server) noteServing() {
 	s.serving = serving
 }
 
-// write executes what is queued after a delay; a crash before then loses it or
-// keeps an arbitrary part, as the simulated disk decides.
-func (s *server) write() {
-	if s.writing || len(s.persist) == 0 {
-		return
-	}
-	s.writing = true
-	s.later(s.w.diskDelay(), func() {
-		ops := s.persist
-		s.persist = nil
-		if cut := s.w.disks.IntN(400); cut == 0 && len(ops) > 0 && s.w.mayFail() {
-			// The power fails in the middle of the work.
-			keep := s.w.disks.IntN(len(ops))
-			_ = s.disk.Execute(ops[:keep], func(*zab.PersistOp, uint64) {})
-			s.w.crash(s)
-			return
-		}
-		err := s.disk.Execute(ops, func(op *zab.PersistOp, chain uint64) {
-			if op.Kind == zab.PersistInstall {
-				s.installed(op, chain)
-				return
-			}
-			s.replica.Persisted(op.Seq, chain)
-		})
-		if err == nil {
-			err = s.disk.Headroom()
-		}
-		if err != nil {
-			s.w.fail("server %d: disk: %v", s.id, err)
-			return
-		}
-		s.writing = false
-		if base, trimmed, err := s.disk.TrimIfAsked(); err != nil {
-			s.w.fail("server %d: trim: %v", s.id, err)
-		} else if trimmed {
-			s.replica.Rebased(base)
-		}
-		s.carryOut()
-		s.write()
-	})
-}
-
-func (s *server) installed(op *zab.PersistOp, chain uint64) {
-	a := s.arrived[op.Link]
-	delete(s.arrived, op.Link)
-	a.State.Watches = s.replica.State().Watches
-	s.replica.Persisted(op.Seq, chain)
-	s.replica.Install(a.State)
-	s.w.check.installed(s)
-}
-
-// considerSnapshot begins a snapshot now and then and writes it piece by piece
-// while transactions go on.
-func (s *server) considerSnapshot() {
-	if s.snapshot != nil || s.applied < s.w.opt.SnapshotEvery && len(s.snapWanted) == 0 {
-		return
-	}
-	s.applied = 0
-	snap := s.disk.BeginSnapshot(s.replica.State())
-	digest := s.replica.State().Tree.Digest()
-	var err error
-	next, stop := iter.Pull(func(yield func(bool) bool) {
-		err = s.disk.WriteSnapshot(snap, func(take func()) bool {
-			take()
-			return yield(true)
-		})
-	})
-	s.snapshot, s.stopSnap = next, stop
-	s.later(500, func() { s.snapshotPiece(snap, digest, &err) })
-}
-
-func (s *server) snapshotPiece(snap *disk.Snapshot, digest uint64, err *error) {
-	if _, more := s.snapshot(); more {
-		s.later(500, func() { s.snapshotPiece(snap, digest, err) })
-		return
-	}
-	s.disk.EndSnapshot(snap)
-	s.snapshot, s.stopSnap = nil, nil
-	if *err != nil {
-		s.w.fail("server %d: snapshot: %v", s.id, *err)
-		return
-	}
-	if written, e := disk.ReadState(s.fs, "/data/snap", fmt.Sprintf("snapshot.%016x", uint64(snap.Zxid()))); e != nil {
-		s.w.fail("server %d: snapshot %s: %v", s.id, snap.Zxid(), e)
-	} else if written.Tree.Digest() != digest {
-		s.w.fail("server %d: snapshot %s is not the state as of its record (I16)", s.id, snap.Zxid())
-	}
-	s.disk.AskTrim()
-	wanted := s.snapWanted
-	s.snapWanted = nil
-	for _, id := range wanted {
-		s.sendSnapshot(id)
-	}
-	s.carryOut()
-}
-
-func (s *server) sendSnapshot(id zab.LinkID) {
-	if z := s.disk.NewestSnapshot(); z == 0 || z < s.replica.Core().Base() {
-		s.snapWanted = append(s.snapWanted, id)
-		return
-	}
-	z, raw, err := s.disk.OpenSnapshot()
-	if err != nil {
-		s.w.fail("server %d: open snapshot: %v", s.id, err)
-		return
-	}
-	defer func() { _ = raw.Close() }()
-	b := make([]byte, raw.Size)
-	if _, err := raw.ReadAt(b, 0); err != nil {
-		s.w.fail("server %d: read snapshot: %v", s.id, err)
-		return
-	}
-	s.w.network.sendSnapshot(s, id, z, b)
-	s.replica.SnapshotSent(id, z)
-}
-
-// receiveSnapshot takes in the bytes of a snapshot file.
-func (s *server) receiveSnapshot(id zab.LinkID, z zxid.Zxid, b []byte) {
-	r, err := s.disk.Receive(z, int64(len(b)))
-	if err != nil {
-		s.w.fail("server %d: receive: %v", s.id, err)
-		return
-	}
-	if _, err := r.WriteAt(b, 0); err != nil {
-		s.w.fail("server %d: receive: %v", s.id, err)
-		return
-	}
-	a, snap, err := s.disk.FinishReceiving(r)
-	if err != nil {
-		s.w.fail("server %d: install %s: %v", s.id, z, err)
-		return
-	}
-	s.arrived[id] = a
-	s.disk.Offer(id, a)
-	s.replica.SnapshotReceived(id, snap)
-}
-
 // sink takes what applying brings about for the server's clients.
 type sink struct{ s *server }
 
 // WatchEvent implements tree.EventSink.
-func (k sink) WatchEvent(tree.WatcherID, *tree.Event) {}
+func (k sink) WatchEvent(w tree.WatcherID, ev *tree.Event) { k.s.w.watchFired(w, ev) }
 
 // Reply implements replica.Sink.
 func (k sink) Reply(request uint64, z zxid.Zxid, txn *tree.Transaction, res *tree.Result) {

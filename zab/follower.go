@@ -238,12 +238,13 @@ type Snapshot struct {
 
 // SnapshotReceived replaces this server's history by the snapshot that came on
 // link id. The state is the caller's to replace, when it carries out the
-// PersistInstall that follows.
-func (c *Core) SnapshotReceived(id LinkID, s Snapshot) {
+// PersistInstall that follows. It is false where the snapshot is refused: its
+// link is not in use any more, or it is older than what was delivered.
+func (c *Core) SnapshotReceived(id LinkID, s Snapshot) bool {
 	l := c.anyLink(id)
 	if l == nil || (c.role == Leading && (c.phase != Pull || c.lead.donor != id)) || s.Zxid < c.delivered {
 		c.closeLink(id)
-		return
+		return false
 	}
 	c.flushAppends()
 	c.tail.reset(s.Zxid)
@@ -262,6 +263,7 @@ func (c *Core) SnapshotReceived(id LinkID, s Snapshot) {
 		l.aligned = true
 	}
 	c.addPersist(PersistOp{Kind: PersistInstall, Zxid: s.Zxid, Link: id}, persistOp{zxid: s.Zxid, link: id})
+	return true
 }
 
 func (c *Core) installed(op persistOp) {

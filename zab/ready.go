@@ -77,6 +77,17 @@ const (
 	Halted
 )
 
+// String returns the event's name for traces.
+func (k EventKind) String() string {
+	names := [...]string{"looks for a leader", "follows", "leads", "chose its epoch", "adopts a history", "is established", "serves",
+		"failed to get established", "could not follow", "synchronizes a follower", "refused a link", "proposes members", "has new members",
+		"is offered the lead", "renews the epoch", "sees another table", "halts"}
+	if int(k) < len(names) {
+		return names[k]
+	}
+	return "does something unknown"
+}
+
 // Event is something worth telling a person.
 type Event struct {
 	Kind   EventKind

@@ -170,15 +170,16 @@ func (c *Core) pump(l *link) {
 	}
 	end := c.cursorEnd(l)
 	for !l.reading && l.sent < end && l.windowBytes < c.opt.WindowBytes && l.windowCount < c.opt.WindowRecords {
+		room := min(proposalBytesMax, c.opt.WindowBytes-l.windowBytes)
 		if !c.tail.holds(l.sent) {
 			l.reading = true
-			c.ready.ReadLog = append(c.ready.ReadLog, LogRead{Link: l.id, After: l.sent, MaxBytes: proposalBytesMax})
+			c.ready.ReadLog = append(c.ready.ReadLog, LogRead{Link: l.id, After: l.sent, MaxBytes: room})
 			return
 		}
 		records := c.tail.between(l.sent, end)
 		bytes := 0
 		for i, r := range records {
-			if bytes += len(r.Raw); bytes > proposalBytesMax && i > 0 {
+			if bytes += len(r.Raw); bytes > room && i > 0 {
 				records = records[:i]
 				break
 			}

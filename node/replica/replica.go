@@ -149,8 +149,11 @@ func (r *Replica) LogRead(id zab.LinkID, after zxid.Zxid, raw []byte) { r.core.L
 // SnapshotSent reports that the snapshot of z is on its way.
 func (r *Replica) SnapshotSent(id zab.LinkID, z zxid.Zxid) { r.core.SnapshotSent(id, z) }
 
-// SnapshotReceived reports a complete, verified snapshot from the leader.
-func (r *Replica) SnapshotReceived(id zab.LinkID, s zab.Snapshot) { r.core.SnapshotReceived(id, s) }
+// SnapshotReceived reports a complete, verified snapshot from the leader. It is
+// false where the snapshot is not wanted any more, and nobody will ask for it.
+func (r *Replica) SnapshotReceived(id zab.LinkID, s zab.Snapshot) bool {
+	return r.core.SnapshotReceived(id, s)
+}
 
 // Rebased reports that the log now begins behind z.
 func (r *Replica) Rebased(z zxid.Zxid) { r.core.Rebased(z) }

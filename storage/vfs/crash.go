@@ -37,6 +37,14 @@ func (m *Memory) Crash(rng *rand.Rand) *Memory {
 	return after
 }
 
+// Kill is what remains when the process dies and the machine goes on: the locks
+// are gone, and everything written is still in the cache, durable or not.
+func (m *Memory) Kill() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	clear(m.locks)
+}
+
 func (n *inode) crash(rng *rand.Rand) *inode {
 	if n.dir {
 		return &inode{dir: true}

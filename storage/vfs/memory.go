@@ -239,6 +239,13 @@ func (m *Memory) Free(string) (int64, error) {
 	return m.capacity - m.used(), nil
 }
 
+// Used returns the bytes of all files together.
+func (m *Memory) Used() int64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.used()
+}
+
 func (m *Memory) used() int64 {
 	var sum int64
 	for _, n := range m.names {

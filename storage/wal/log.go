@@ -111,7 +111,9 @@ func (l *Log) Append(recs []record.Record) error {
 		size += int64(len(r.Raw))
 	}
 	size += (3 + 2*size/frameTarget) * frameHeader // the most that frames and a seal can add
-	if s := l.active(); s.end+size > l.o.SegmentBytes && s.end > segmentHeader {
+	// A segment without records, though it may hold a seal, is not left behind:
+	// its successor would have its name.
+	if s := l.active(); s.end+size > l.o.SegmentBytes && l.last != s.base {
 		if err := l.rotate(); err != nil {
 			return err
 		}

@@ -414,3 +414,25 @@ func BenchmarkAppendSync(b *testing.B) {
 		})
 	}
 }
+
+// TestSealedEmptySegmentIsNotLeftBehind: a segment that holds a seal and no
+// record is followed by records that do not fit into any segment. Its successor
+// would have had its name, and trimming would have met the file twice.
+func TestSealedEmptySegmentIsNotLeftBehind(t *testing.T) {
+	fsys := vfs.NewMemory()
+	l, _ := mustOpen(t, fsys, small())
+	var h history
+	must(t, l.Seal())
+	mustAppend(t, l, h.run(40, 200))
+	must(t, l.Sync())
+	mustAppend(t, l, h.run(40, 200))
+	must(t, l.Sync())
+	last := l.Last()
+	must(t, l.TrimThrough(last))
+	must(t, l.Close())
+	l, rec := mustOpen(t, fsys, small())
+	if rec.Last != last {
+		t.Errorf("last record: got %v, want %v", rec.Last, last)
+	}
+	must(t, l.Close())
+}

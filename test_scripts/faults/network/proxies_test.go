@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"runtime"
 	"testing"
 	"time"
 )
@@ -93,11 +94,17 @@ func silent(t *testing.T, c net.Conn) {
 	}
 }
 
-// FuzzHello: no first frame breaks the proxy.
+// FuzzHello: no first frame breaks the proxy, or costs it memory.
 func FuzzHello(f *testing.F) {
 	f.Add(introduction[8:])
 	f.Fuzz(func(t *testing.T, b []byte) {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
 		n, err := helloServer(b)
+		runtime.ReadMemStats(&after)
+		if got := after.TotalAlloc - before.TotalAlloc; got > 64<<10 {
+			t.Errorf("%d bytes allocated for %d", got, len(b))
+		}
 		if err != nil && !errors.Is(err, ErrHello) || err == nil && (n < 0 || n > 255) {
 			t.Fatalf("%d, %v", n, err)
 		}

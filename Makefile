@@ -13,7 +13,7 @@ POWERCUTS ?= 100
 CLUSTERS ?= 4
 FAILOVERS ?= 20
 TIER2 = ./test_scripts/faults/install_tools.sh && set -o pipefail && go test -count=$(ROUNDS) -timeout 24h -v ./test_scripts/faults -tier 2
-QUIETLY = 2>&1 | grep -vE '^=== (RUN|PAUSE|CONT)'
+QUIETLY = 2>&1 | grep --line-buffered -vE '^=== (RUN|PAUSE|CONT)'
 
 .PHONY: build try test check layout lint coverage fuzz bench mutants faults cycles failover run stop clients clean
 

@@ -42,4 +42,4 @@ mapfile -t packages < <(go list ./test_scripts/... | grep -v 'test_scripts/fault
 go test -count=1 -timeout 15m -p 1 "${packages[@]}"
 
 step "faults on real processes, as far as they need no root"
-go test -count=1 -timeout 10m -v ./test_scripts/faults | grep -vE '^=== (RUN|PAUSE|CONT)'
+go test -count=1 -timeout 10m -v ./test_scripts/faults | grep --line-buffered -vE '^=== (RUN|PAUSE|CONT)'

@@ -223,7 +223,11 @@ func Eventually(t testing.TB, what string, holds func() bool) {
 func (c *Cluster) AwaitServing(servers ...*Process) {
 	c.t.Helper()
 	for _, p := range servers {
-		Eventually(c.t, fmt.Sprintf("server %d serves", p.ID), func() bool { return p.Mode() != "" })
+		Eventually(c.t, fmt.Sprintf("server %d serves", p.ID), func() bool { return p.Mode() != "" || p.Ended() })
+		if p.Ended() {
+			lines := strings.Split(strings.TrimSpace(p.ReadLog()), "\n")
+			c.t.Fatalf("server %d has ended: %s", p.ID, lines[len(lines)-1])
+		}
 	}
 }
 

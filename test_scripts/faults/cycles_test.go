@@ -65,12 +65,9 @@ func TestPowerCycles(t *testing.T) {
 			f := &field{T: t, s: &scenario{voters: 3, disk: image, megabytes: 384}, r: rand.New(rand.NewPCG(*seedFlag, uint64(i)))}
 			f.prepare()
 			cycle(f, (cycles+*clustersFlag-1) / *clustersFlag * len(f.c.Servers), func(int) []*processes.Process {
-				for _, k := range f.r.Perm(len(f.c.Servers)) {
-					f.disks[k].CutPower()
-				}
-				for i, p := range f.c.Servers {
-					f.c.Kill(p)
-					f.disks[i].RestorePower()
+				f.powerOff(f.c.Servers...)
+				for _, d := range f.disks {
+					d.RestorePower()
 				}
 				return f.c.Servers
 			})

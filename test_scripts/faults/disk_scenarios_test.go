@@ -4,9 +4,13 @@ package faults
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/zabkeeper/zabkeeper/test_scripts/faults/disks"
@@ -29,18 +33,47 @@ func diskScenarios() []scenario {
 // cutPower cuts the power of these servers at once and restores it.
 func (f *field) cutPower(servers ...*processes.Process) {
 	f.Helper()
-	for _, p := range servers {
-		f.disks[p.ID-1].CutPower()
-	}
-	for _, p := range servers {
-		f.c.Kill(p)
-		f.faults++
-	}
+	f.powerOff(servers...)
+	f.faults += len(servers)
 	f.last(0, 500*time.Millisecond)
 	for _, p := range servers {
 		f.disks[p.ID-1].RestorePower()
 		f.c.Start(p)
 	}
+}
+
+// powerOff cuts the power of these servers. They are stopped first: a sync that is
+// under way while the file system is shut down may report success for what is
+// lost, and a server without power does not live to tell anybody.
+func (f *field) powerOff(servers ...*processes.Process) {
+	f.Helper()
+	for _, p := range servers {
+		f.signal(p, syscall.SIGSTOP)
+	}
+	for _, p := range servers {
+		processes.Eventually(f, "every thread of the server is stopped", func() bool { return stopped(p) })
+		f.disks[p.ID-1].CutPower()
+	}
+	for _, p := range servers {
+		f.c.Kill(p)
+	}
+}
+
+// stopped reports that no thread of a process runs or is in the kernel.
+func stopped(p *processes.Process) bool {
+	threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", p.Cmd.Process.Pid))
+	for _, file := range threads {
+		b, err := os.ReadFile(file)
+		if errors.Is(err, os.ErrNotExist) {
+			continue
+		}
+		// The state stands behind the name, which is in brackets.
+		i := strings.LastIndexByte(string(b), ')')
+		if err != nil || i < 0 || len(b) < i+3 || b[i+2] != 'T' && b[i+2] != 'Z' {
+			return false
+		}
+	}
+	return true
 }
 
 func powerCuts(f *field) {

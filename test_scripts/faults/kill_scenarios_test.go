@@ -125,8 +125,7 @@ func killOnlyServer(f *field) {
 	p := f.c.Servers[0]
 	for i := 0; !f.over(); i++ {
 		if len(f.disks) > 0 && i%2 == 1 {
-			f.disks[0].CutPower()
-			f.c.Kill(p)
+			f.powerOff(p)
 			f.disks[0].RestorePower()
 		} else {
 			f.c.Kill(p)

@@ -117,7 +117,8 @@ func unmount(t testing.TB, dir string) {
 }
 
 // CutPower loses everything that was not synced: from now on everything on the
-// file system fails.
+// file system fails. Nobody may be syncing at that moment: the kernel may tell him
+// that what is lost was written.
 func (d *Image) CutPower() {
 	d.t.Helper()
 	f, err := os.Open(d.Dir)

@@ -13,6 +13,10 @@ import (
 // durable.
 const sealAfter = 10 * time.Millisecond
 
+// sealTries is how often that is put off for the last records, which are not
+// committed yet: what is sealed without them is not sealed again when they are.
+const sealTries = 200
+
 // logWriter feeds persist operations to the disk in order. It takes all that
 // waits and has it covered by one sync.
 type logWriter struct {
@@ -65,6 +69,7 @@ func (w *logWriter) take(spare []zab.PersistOp) (ops []zab.PersistOp, done bool)
 func (w *logWriter) run() {
 	var ops []zab.PersistOp
 	idle := time.NewTimer(sealAfter)
+	tries := 0
 	for {
 		var done bool
 		ops, done = w.take(ops)
@@ -75,6 +80,7 @@ func (w *logWriter) run() {
 			}
 			clear(ops)
 			idle.Reset(sealAfter)
+			tries = 0
 			continue
 		}
 		if done {
@@ -85,7 +91,12 @@ func (w *logWriter) run() {
 			w.trim()
 		case <-idle.C:
 			// What is applied is committed.
-			if err := w.disk.Idle(w.n.applied()); err != nil {
+			applied := w.n.applied()
+			if tries++; applied < w.disk.Last() && tries < sealTries {
+				idle.Reset(sealAfter)
+				continue
+			}
+			if err := w.disk.Idle(applied); err != nil {
 				w.n.fail(fmt.Errorf("the disk cannot be trusted any more: %w", err))
 				return
 			}

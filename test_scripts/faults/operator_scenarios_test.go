@@ -100,9 +100,10 @@ func shortCounters(t *testing.T) string {
 func countersEnd(f *field) {
 	for i := 0; !f.over(); i++ {
 		leader, before := f.leader(), f.epoch()
+		judge := f.judge()
 		processes.Eventually(f, "the epoch was renewed twice", func() bool { return f.epoch() >= before+2 })
 		if now := f.leader(); now != leader {
-			f.Errorf("the renewals from epoch %d on made server %d the leader in place of %d", before, now.ID, leader.ID)
+			judge("the renewals from epoch %d on made server %d the leader in place of %d", before, now.ID, leader.ID)
 		}
 		p := f.follower()
 		if i%2 == 1 {

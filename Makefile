@@ -4,8 +4,18 @@ VERSION := $(shell git describe --tags --always 2>/dev/null || echo unknown)
 LINT_VERSION := v2.15.0
 TOOLS := $(CURDIR)/bin/tools
 FUZZTIME ?= 10s
+DURATION ?= 60s
+ROUNDS ?= 1
+PARALLEL ?= 2
+SCENARIO ?=
+CYCLES ?= 2000
+POWERCUTS ?= 100
+CLUSTERS ?= 4
+FAILOVERS ?= 20
+TIER2 = ./test_scripts/faults/install_tools.sh && set -o pipefail && go test -count=$(ROUNDS) -timeout 24h -v ./test_scripts/faults -tier 2
+QUIETLY = 2>&1 | grep --line-buffered -vE '^=== (RUN|PAUSE|CONT)'
 
-.PHONY: build try test check layout lint coverage fuzz bench mutants run stop clients clean
+.PHONY: build try test check layout lint coverage fuzz bench mutants faults cycles failover run stop clients clean
 
 build: ## the static binary, bin/zabkeeper
 	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X github.com/zabkeeper/zabkeeper/cli.version=$(VERSION)" -o bin/zabkeeper .
@@ -54,6 +64,15 @@ clients: ## kazoo, zkCli.sh and go-zookeeper against three servers (installs Deb
 
 mutants: ## break one rule at a time; the tests and the simulator have to notice
 	./test_scripts/mutants.sh
+
+faults: ## the 24 fault scenarios as root, DURATION (60s) each, PARALLEL (2) at a time, ROUNDS (1) times; SCENARIO=07 for one
+	$(TIER2) -run 'Scenario/$(SCENARIO)' -duration $(DURATION) -parallel $(PARALLEL) $(QUIETLY)
+
+cycles: ## as root, CYCLES (2000) kill -9 and POWERCUTS (100) of all servers, with CLUSTERS (4): nothing answered is lost
+	$(TIER2) -run 'KillCycles|PowerCycles' -cycles $(CYCLES) -powercuts $(POWERCUTS) -clusters $(CLUSTERS) -parallel $(CLUSTERS) $(QUIETLY)
+
+failover: ## as root, how long writes wait when the leader is killed or isolated, FAILOVERS (20) times each
+	$(TIER2) -run Failover -failovers $(FAILOVERS) $(QUIETLY)
 
 clean:
 	rm -rf bin run

@@ -22,8 +22,13 @@ func FuzzHistoryEntry(f *testing.F) {
 		}
 		txn := tree.Transaction{Op: tree.Op(op), Body: body}
 		r := record.View(record.Append(nil, 0, zxid.New(1, 1), record.Transaction, tree.AppendTransaction(nil, &txn)))
+		var line string
+		// Every byte may become six (\u0000), and a string grows by being copied.
+		if got, limit := allocated(func() { line = historyJSON(r) }), uint64(64<<10+64*len(body)); got > limit {
+			t.Errorf("%d bytes of body: %d bytes were allocated, at most %d are justified", len(body), got, limit)
+		}
 		var e historyEntry
-		if err := json.Unmarshal([]byte(historyJSON(r)), &e); err != nil || e.Zxid != "0x100000001" {
+		if err := json.Unmarshal([]byte(line), &e); err != nil || e.Zxid != "0x100000001" {
 			t.Errorf("got %+v, %v", e, err)
 		}
 		historyLine(r, true)

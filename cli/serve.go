@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -282,6 +283,9 @@ func nodeOptions(c *config.Config, t *config.Table, log zerolog.Logger) node.Opt
 		}
 		if c.ListenOnAll && r.ID == c.ID && m.ServerAddress != "" {
 			m.ServerAddress, m.LeaderAddress = net.JoinHostPort("", strconv.Itoa(int(r.ServerPort))), net.JoinHostPort("", strconv.Itoa(int(r.LeaderPort)))
+		}
+		if r.ID == c.ID && m.ServerAddress != "" {
+			m.ServerAddress, m.LeaderAddress = cmp.Or(c.ServerAddress, m.ServerAddress), cmp.Or(c.LeaderAddress, m.LeaderAddress)
 		}
 		o.Members = append(o.Members, m)
 		if r.ID == c.ID && o.ClientAddress == "" {

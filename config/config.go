@@ -13,6 +13,9 @@ type Config struct {
 	// ClientAddress overrides where clients connect; its host may be empty for
 	// all addresses. Empty: the client_port of this server's row.
 	ClientAddress string
+	// ServerAddress and LeaderAddress override where this server listens for the
+	// others, where something stands between it and the address in its row.
+	ServerAddress, LeaderAddress string
 	// ListenOnAll binds server_port and leader_port on all addresses, for hosts
 	// that do not own the address in their row.
 	ListenOnAll bool

@@ -38,6 +38,8 @@ func (c *Config) serverSettings() []setting {
 		{key: "data", place: &c.Data},
 		{key: "nodes", place: &c.Nodes},
 		{key: "client_address", place: &c.ClientAddress},
+		{key: "server_address", place: &c.ServerAddress},
+		{key: "leader_address", place: &c.LeaderAddress},
 		{key: "listen_on_all", place: &c.ListenOnAll},
 
 		{key: "tick_time", place: &c.TickTime, least: milli, most: hour},

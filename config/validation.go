@@ -35,9 +35,12 @@ func (c *Config) Validate(t *Table) Problems {
 	if least, most := c.SessionTimeouts(); least > most {
 		p.add("", 0, fmt.Sprintf("min_session_timeout = %v", least), fmt.Sprintf("longer than max_session_timeout = %v", most), "make it shorter")
 	}
-	if c.ClientAddress != "" {
-		if _, port, err := net.SplitHostPort(c.ClientAddress); err != nil || !portNumber(port, 0) {
-			p.add("", 0, "client_address = "+c.ClientAddress, "not host:port", `write ":2181" or "10.0.0.1:2181"`)
+	for _, a := range []struct{ key, value string }{{"client_address", c.ClientAddress}, {"server_address", c.ServerAddress}, {"leader_address", c.LeaderAddress}} {
+		if a.value == "" {
+			continue
+		}
+		if _, port, err := net.SplitHostPort(a.value); err != nil || !portNumber(port, 0) {
+			p.add("", 0, a.key+" = "+a.value, "not host:port", `write ":2181" or "10.0.0.1:2181"`)
 		}
 	}
 	if d := c.SuperDigest; d != "" && !strings.Contains(d, ":") {

@@ -3,6 +3,7 @@ package node
 import (
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/zabkeeper/zabkeeper/node/disk"
@@ -28,6 +29,7 @@ type logWriter struct {
 	wake  chan struct{}
 
 	noRoom bool
+	behind atomic.Bool // the log was sealed before its last records were applied
 }
 
 func newLogWriter(n *Node, d *disk.Disk) *logWriter {
@@ -88,9 +90,11 @@ func (w *logWriter) run() {
 		select {
 		case <-w.wake:
 			w.trim()
+			if w.behind.Swap(false) {
+				idle.Reset(sealAfter)
+			}
 		case <-idle.C:
-			// What is applied is committed.
-			if err := w.disk.Idle(w.n.applied()); err != nil {
+			if err := w.seal(); err != nil {
 				w.n.fail(fmt.Errorf("the disk cannot be trusted any more: %w", err))
 				return
 			}
@@ -99,6 +103,26 @@ func (w *logWriter) run() {
 				idle.Reset(roomRetry)
 			}
 		}
+	}
+}
+
+// seal says in the idle log what is durable and, as what is applied is
+// committed, what of it is decided. The last records may be decided later: then
+// it is said again, or a restart would have to wait for a leader to say so.
+func (w *logWriter) seal() error {
+	applied := w.n.applied()
+	if err := w.disk.Idle(applied); err != nil {
+		return err
+	}
+	w.behind.Store(applied < w.disk.Last())
+	w.applied(applied < w.n.applied())
+	return nil
+}
+
+// applied tells the writer that more is applied than when it sealed the log.
+func (w *logWriter) applied(more bool) {
+	if more && w.behind.Load() {
+		w.signal()
 	}
 }
 

@@ -181,6 +181,7 @@ func (n *Node) apply() {
 	z := n.replica.State().Zxid
 	n.tree.Unlock()
 	n.appliedZxid.Store(uint64(z))
+	n.writer.applied(true)
 	n.flushDirty()
 	n.considerSnapshot()
 }

@@ -108,16 +108,17 @@ func (s *server) write() {
 const sealAfterUs = 10_000
 
 func (s *server) seal() {
-	if s.sealed || s.writing || s.w.sched.now < s.sealAt || s.pausedUntil > s.w.sched.now {
+	applied := s.replica.State().Zxid
+	if s.sealed && s.sealedWith == applied || s.writing || s.w.sched.now < s.sealAt || s.pausedUntil > s.w.sched.now {
 		return
 	}
-	if err := s.disk.Idle(s.replica.State().Zxid); s.died() {
+	if err := s.disk.Idle(applied); s.died() {
 		return
 	} else if err != nil {
 		s.diskFailed(err)
 		return
 	}
-	s.sealed = true
+	s.sealed, s.sealedWith = true, applied
 }
 
 // diskFailed ends a server whose disk failed (W14); a disk that was not made to

@@ -39,6 +39,7 @@ type server struct {
 	writing     bool // an Execute is under way
 	sealed      bool // the log says that all of it is durable
 	sealAt      int64
+	sealedWith  zxid.Zxid // what was applied then
 	noRoom      bool
 	inbox       []func()
 	awake       bool // a turn is scheduled

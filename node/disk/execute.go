@@ -152,6 +152,9 @@ func (d *Disk) Idle(committed zxid.Zxid) error {
 	return d.log.Seal()
 }
 
+// Last returns the newest record of the log.
+func (d *Disk) Last() zxid.Zxid { return d.log.Last() }
+
 // Headroom prepares the next log segment while the present one has room. An
 // error means that the disk is full, not that anything is lost (W15).
 func (d *Disk) Headroom() error { return d.log.Headroom() }

@@ -79,8 +79,13 @@ func (l *Log) fail(op string, err error) error {
 }
 
 // NoteCommitted has the frames written from now on say that the records up to z
-// are committed. A restart applies them without waiting for a leader.
-func (l *Log) NoteCommitted(z zxid.Zxid) { l.committed = max(l.committed, z) }
+// are committed. A restart applies them without waiting for a leader. A seal that
+// said less is not the last word: Seal writes another.
+func (l *Log) NoteCommitted(z zxid.Zxid) {
+	if z > l.committed {
+		l.committed, l.sealed = z, false
+	}
+}
 
 // Committed returns the newest record known to be committed. It may be behind
 // what is in the log, and where history was replaced, ahead of it.

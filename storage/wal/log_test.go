@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"sync"
 	"testing"
@@ -433,6 +434,29 @@ func TestSealedEmptySegmentIsNotLeftBehind(t *testing.T) {
 	l, rec := mustOpen(t, fsys, small())
 	if rec.Last != last {
 		t.Errorf("last record: got %v, want %v", rec.Last, last)
+	}
+	must(t, l.Close())
+}
+
+// TestSealAgainAfterACommit: the last records of an idle log are committed after
+// it was sealed; a process that is killed then has been told.
+func TestSealAgainAfterACommit(t *testing.T) {
+	fsys := vfs.NewMemory()
+	l, _ := mustOpen(t, fsys, small())
+	var h history
+	mustAppend(t, l, h.run(5, 100))
+	must(t, l.Seal())
+	size := l.Bytes()
+	must(t, l.Seal())
+	if l.Bytes() != size {
+		t.Errorf("a second seal that says nothing new takes %d bytes", l.Bytes()-size)
+	}
+	l.NoteCommitted(h.last)
+	must(t, l.Seal())
+	after := fsys.Crash(rand.New(rand.NewPCG(1, 1)))
+	l, rec := mustOpen(t, after, small())
+	if l.Committed() != h.last || rec.Last != h.last {
+		t.Errorf("got committed %v, last %v, want %v", l.Committed(), rec.Last, h.last)
 	}
 	must(t, l.Close())
 }

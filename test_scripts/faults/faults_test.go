@@ -19,7 +19,7 @@ var (
 	seedFlag   = flag.Uint64("seed", 1, "which servers, and when")
 )
 
-func TestMain(m *testing.M) { processes.Main(m) }
+func TestMain(m *testing.M) { processes.Main(m, results.print) }
 
 // TestKillRandomServer kills and restarts a random server again and again, the
 // leader included, under load.

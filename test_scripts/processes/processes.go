@@ -4,6 +4,7 @@
 package processes
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,8 +23,9 @@ import (
 // Binary is the program under test, built by Main.
 var Binary string
 
-// Main is the body of a TestMain: it builds the program and runs the tests.
-func Main(m *testing.M) {
+// Main is the body of a TestMain: it builds the program, runs the tests, and
+// then what else is given.
+func Main(m *testing.M, after ...func()) {
 	dir, err := os.MkdirTemp("", "zabkeeper-test")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -39,6 +41,9 @@ func Main(m *testing.M) {
 	} else {
 		code = m.Run()
 	}
+	for _, f := range after {
+		f()
+	}
 	_ = os.RemoveAll(dir)
 	os.Exit(code)
 }
@@ -52,6 +57,9 @@ type Process struct {
 	Done   chan struct{} // closed when the process has ended
 	Log    string
 	join   []string // flags instead of a node table
+	// settings are a file, empty for the defaults; command runs the program.
+	settings string
+	command  []string
 }
 
 // Cluster is a set of server processes on loopback.
@@ -60,7 +68,9 @@ type Cluster struct {
 	dir      string
 	table    string
 	settings string // a file; empty for the defaults
-	Servers  []*Process
+	// Program is what the servers run from their next start on.
+	Program string
+	Servers []*Process
 	// Planned servers have an address, and start with Join.
 	Planned []*Process
 }
@@ -74,25 +84,7 @@ func New(t testing.TB, size int) *Cluster {
 // NewWith is New with settings in TOML.
 func NewWith(t testing.TB, size int, settings string) *Cluster {
 	t.Helper()
-	c := &Cluster{t: t, dir: t.TempDir()}
-	if settings != "" {
-		c.settings = filepath.Join(c.dir, "settings.toml")
-		if err := os.WriteFile(c.settings, []byte(settings), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	ports := FreePorts(t, 3*size)
-	var table strings.Builder
-	for i := range size {
-		fmt.Fprintf(&table, "%d 127.0.0.1 %d %d %d\n", i+1, ports[3*i], ports[3*i+1], ports[3*i+2])
-		c.Servers = append(c.Servers, &Process{ID: i + 1, Data: filepath.Join(c.dir, strconv.Itoa(i+1)),
-			Client: fmt.Sprintf("127.0.0.1:%d", ports[3*i+2]), Log: filepath.Join(c.dir, fmt.Sprintf("%d.log", i+1))})
-	}
-	c.table = filepath.Join(c.dir, "nodes")
-	if err := os.WriteFile(c.table, []byte(table.String()), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(c.end)
+	c := Lay(t, Loopback(t, size), settings)
 	for _, p := range c.Servers {
 		c.Start(p)
 	}
@@ -123,16 +115,17 @@ func (c *Cluster) Start(p *Process) {
 		c.t.Fatal(err)
 	}
 	defer func() { _ = log.Close() }()
-	args := []string{"serve", "--id", strconv.Itoa(p.ID), "--data", p.Data}
+	args := append(slices.Clone(p.command), c.Program, "serve", "--id", strconv.Itoa(p.ID), "--data", p.Data)
 	if p.join == nil {
 		args = append(args, "--nodes", c.table)
 	}
 	args = append(args, p.join...)
-	if c.settings != "" {
-		args = append(args, "--config", c.settings)
+	if settings := cmp.Or(p.settings, c.settings); settings != "" {
+		args = append(args, "--config", settings)
 	}
-	p.Cmd = exec.Command(Binary, args...)
+	p.Cmd = exec.Command(args[0], args[1:]...)
 	p.Cmd.Stdout, p.Cmd.Stderr = log, log
+	endWithParent(p.Cmd)
 	if err := p.Cmd.Start(); err != nil {
 		c.t.Fatal(err)
 	}
@@ -143,6 +136,19 @@ func (c *Cluster) Start(p *Process) {
 		_ = cmd.Wait()
 		close(done)
 	}()
+}
+
+// Ended reports that a server does not run, be it that it ended by itself.
+func (p *Process) Ended() bool {
+	if p.Cmd == nil {
+		return true
+	}
+	select {
+	case <-p.Done:
+		return true
+	default:
+		return false
+	}
 }
 
 // Kill ends a process at once, as kill -9 does, and waits until it is gone.
@@ -217,7 +223,11 @@ func Eventually(t testing.TB, what string, holds func() bool) {
 func (c *Cluster) AwaitServing(servers ...*Process) {
 	c.t.Helper()
 	for _, p := range servers {
-		Eventually(c.t, fmt.Sprintf("server %d serves", p.ID), func() bool { return p.Mode() != "" })
+		Eventually(c.t, fmt.Sprintf("server %d serves", p.ID), func() bool { return p.Mode() != "" || p.Ended() })
+		if p.Ended() {
+			lines := strings.Split(strings.TrimSpace(p.ReadLog()), "\n")
+			c.t.Fatalf("server %d has ended: %s", p.ID, lines[len(lines)-1])
+		}
 	}
 }
 
@@ -244,12 +254,13 @@ func (c *Cluster) Settle() {
 	})
 }
 
-// history runs zabkeeper history on a server's directory.
-func (c *Cluster) history(p *Process) []string {
+// History runs zabkeeper history with a flag that says its form on a server's
+// directory.
+func (c *Cluster) History(p *Process, form string) []string {
 	c.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	out, err := exec.CommandContext(ctx, Binary, "history", "--long", p.Data).Output()
+	out, err := exec.CommandContext(ctx, Binary, "history", form, p.Data).Output()
 	if err != nil {
 		var exit *exec.ExitError
 		if errors.As(err, &exit) {
@@ -270,7 +281,7 @@ func (c *Cluster) SameHistories() {
 		// The commit point reaches an idle log a moment later.
 		var h []string
 		Eventually(c.t, fmt.Sprintf("the history of server %d is complete", p.ID), func() bool {
-			h = c.history(p)
+			h = c.History(p, "--long")
 			return fmt.Sprintf("0x%x", position(h[len(h)-1])) == p.Zxid()
 		})
 		histories = append(histories, h)

@@ -31,7 +31,9 @@ type Traffic struct {
 // Traffic says how much was answered.
 func (h *History) Traffic() Traffic {
 	t := Traffic{Seconds: h.seconds}
-	writes := []time.Duration{0, time.Duration(h.seconds * float64(time.Second))}
+	// What clients do behind the end is to close their sessions.
+	end := time.Duration(h.seconds * float64(time.Second))
+	writes := []time.Duration{0, end}
 	for _, o := range h.all() {
 		switch {
 		case !o.kind.answerable():
@@ -39,7 +41,7 @@ func (h *History) Traffic() Traffic {
 			t.Unknown++
 		default:
 			t.Answered++
-			if o.kind.writes() && o.ok() {
+			if o.kind.writes() && o.ok() && o.ret < end {
 				writes = append(writes, o.ret)
 			}
 		}

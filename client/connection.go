@@ -18,8 +18,9 @@ const (
 	connectTimeoutMin = time.Second
 	backoffMin        = 50 * time.Millisecond
 	backoffMax        = 2 * time.Second
-	// steadyTime is how long a connection lives to count as a good one. A
-	// server that accepts and hangs up must not be tried in a tight loop.
+	// steadyTime is how long a connection without an answer lives to count as a
+	// good one. A server that accepts and hangs up must not be tried in a tight
+	// loop.
 	steadyTime = time.Second
 	// replyBytesMax bounds an answer when Options does not; a list of children
 	// may be far larger than any request.
@@ -37,7 +38,7 @@ func (c *Client) run() {
 		conn, err := c.connect(server)
 		if err == nil {
 			err = c.serve(conn)
-			if time.Since(started) >= steadyTime {
+			if conn.answered || time.Since(started) >= steadyTime {
 				failures = -1
 			}
 		}
@@ -106,6 +107,7 @@ type connection struct {
 	server   string
 	timeout  time.Duration // of the session, as granted
 	readOnly bool          // the server has no leader
+	answered bool          // the server answered something
 	release  func() bool   // detaches nc from the client's context
 }
 
@@ -279,6 +281,7 @@ func (c *Client) read(conn *connection) error {
 		if err = c.receive(body); err != nil {
 			return err
 		}
+		conn.answered = true
 	}
 }
 

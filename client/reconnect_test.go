@@ -162,6 +162,25 @@ func TestBackoffGrows(t *testing.T) {
 	})
 }
 
+// A connection that answered is a good one however short it was: a cluster whose
+// leaders die one after the other is not waited for longer each time.
+func TestShortConnectionsThatAnswerAreGood(t *testing.T) {
+	inWorld(t, client.Options{}, func(w *world) {
+		w.create("/a", "")
+		started := time.Now()
+		for range 40 {
+			if _, _, err := w.client.Get(withTimeout(w.Context(), time.Minute), "/a"); err != nil {
+				t.Fatalf("get: %v", err)
+			}
+			w.server.Drop()
+			synctest.Wait()
+		}
+		if took := time.Since(started); took > 10*time.Second {
+			t.Errorf("40 short connections took %v of the clock, which only moves by waiting", took)
+		}
+	})
+}
+
 func TestCloseWithoutAServer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := clienttest.New()

@@ -95,7 +95,14 @@ func (c *Core) follow(id zxid.ServerID, reason string) {
 
 // consider does what the present state calls for, if anything.
 func (c *Core) consider() {
-	if c.local.Role != Looking || c.ready.Suggestion != nil {
+	if c.ready.Suggestion != nil {
+		return
+	}
+	if c.local.Role == Leading && !c.local.Established {
+		c.considerGivingUp()
+		return
+	}
+	if c.local.Role != Looking {
 		return
 	}
 	if id, epoch := c.knownLeader(); id != 0 {
@@ -114,6 +121,15 @@ func (c *Core) consider() {
 			c.strike(c.vetoedBy)
 			c.becomeProbing(c.jitter(0, c.opt.Timing.Heartbeat))
 		}
+	}
+}
+
+// considerGivingUp ends a second winner's attempt: somebody is established in an
+// epoch that this server has not gone beyond, and waiting for the promises that
+// went there only keeps its clients waiting.
+func (c *Core) considerGivingUp() {
+	if id, epoch := c.knownLeader(); id != 0 && epoch > c.local.LeaderEpoch {
+		c.ready.Suggestion = &Suggestion{Follow: id, Reason: fmt.Sprintf("server %d was established in epoch %d first", id, epoch)}
 	}
 }
 

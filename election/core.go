@@ -139,7 +139,7 @@ func (c *Core) SetLocal(l Local) {
 	}
 }
 
-// LeaderFailed tells the election that this server was told to lead and could
+// LeaderFailed tells the election that this server led, or was told to, and could
 // not get established (E12).
 func (c *Core) LeaderFailed() {
 	c.penalties++

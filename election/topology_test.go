@@ -396,3 +396,24 @@ func TestWhoeverHasALeaderSaysSo(t *testing.T) {
 		t.Errorf("a follower answers a candidate with %+v, want leader_is 3", answers)
 	}
 }
+
+// Two candidates may win one round where the link between them was down; the one
+// that is not established gives up for the other, unless it went beyond it.
+func TestTheSecondWinnerGivesUp(t *testing.T) {
+	for _, c := range []struct {
+		own, other zxid.Epoch
+		gives      bool
+	}{{0, 5, true}, {4, 5, true}, {5, 5, false}, {6, 5, false}} {
+		w := newTown(t, 1, 1, 1, 1)
+		core := w.servers[0].core
+		local := w.servers[0].local
+		local.Role, local.Leader, local.LeaderEpoch = Leading, 1, c.own
+		core.SetLocal(local)
+		core.Ready()
+		core.Step(&Message{Kind: Heartbeat, From: 3, Role: Leading, Leader: 3, LeaderEpoch: c.other, Established: true, Live: true})
+		s := core.Ready().Suggestion
+		if gave := s != nil && s.Follow == 3; gave != c.gives {
+			t.Errorf("in epoch %d, another established in %d: suggestion %+v, want to give up: %v", c.own, c.other, s, c.gives)
+		}
+	}
+}

@@ -85,7 +85,7 @@ func (n *Node) reportEvent(e *zab.Event) {
 	case zab.ServingStarted:
 		l.Msg("serving clients")
 	case zab.LeaderFailed:
-		l.Msg("leadership was not established")
+		l.Msg("leading failed; others go first for a while")
 	case zab.FollowFailed:
 		l.Msg("the leader's port does not answer")
 	case zab.SyncStarted:

@@ -85,6 +85,9 @@ func (c *client) transfer() {
 	amount := 1 + c.w.cli.IntN(9)
 	a, versionA := c.at.number("/bank-a")
 	b, versionB := c.at.number("/bank-b")
+	if c.w.cli.IntN(4) == 0 {
+		versionB += 1000 // the second half fails: the first must not have been
+	}
 	body := wire.AppendMultiOp(nil, wire.OpSetData)
 	body = (&wire.SetDataRequest{Path: []byte("/bank-a"), Data: strconv.AppendInt(nil, int64(a-amount), 10), Version: versionA}).Append(body)
 	body = wire.AppendMultiOp(body, wire.OpSetData)

@@ -13,7 +13,11 @@ import (
 func (c *Core) tickLeader() {
 	if c.lead.established || c.lead.renewing {
 		if !c.quorumHeard() {
-			c.becomeLooking(fmt.Sprintf("no quorum answered for %d ms", c.opt.Timing.Quorum))
+			// Whoever lost its quorum while others can still elect lets them try
+			// first: its leader_port may be what is wrong (E12).
+			reason := fmt.Sprintf("no quorum answered for %d ms", c.opt.Timing.Quorum)
+			c.event(Event{Kind: LeaderFailed, Epoch: c.epoch, Detail: reason})
+			c.becomeLooking(reason)
 			return
 		}
 	}

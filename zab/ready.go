@@ -65,7 +65,7 @@ const (
 	HistoryAdopted
 	Established
 	ServingStarted // leader: its epoch record is committed; follower: it is up to date
-	LeaderFailed   // a leader gave up before it was established
+	LeaderFailed   // a leader gave up before it was established, or lost its quorum
 	FollowFailed   // the leader's port did not answer
 	SyncStarted
 	LinkRefused
@@ -80,7 +80,7 @@ const (
 // String returns the event's name for traces.
 func (k EventKind) String() string {
 	names := [...]string{"looks for a leader", "follows", "leads", "chose its epoch", "adopts a history", "is established", "serves",
-		"failed to get established", "could not follow", "synchronizes a follower", "refused a link", "proposes members", "has new members",
+		"failed to lead", "could not follow", "synchronizes a follower", "refused a link", "proposes members", "has new members",
 		"is offered the lead", "renews the epoch", "sees another table", "halts"}
 	if int(k) < len(names) {
 		return names[k]

@@ -1,6 +1,7 @@
 package zab
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/zabkeeper/zabkeeper/zab/record"
@@ -89,6 +90,18 @@ func leaderWithHistory(t *testing.T) *Core {
 		t.Fatalf("phase %v, want synchronization", c.Phase())
 	}
 	return c
+}
+
+// T3, E12: a leader that loses its quorum says so to the election, which lets
+// others try first.
+func TestALeaderWithoutAQuorumFailed(t *testing.T) {
+	c := leaderWithHistory(t)
+	c.Ready()
+	c.Tick(c.now + 2*c.opt.Timing.Quorum)
+	failed := slices.ContainsFunc(c.Ready().Events, func(e Event) bool { return e.Kind == LeaderFailed })
+	if c.Role() != Looking || !failed {
+		t.Errorf("role %d, failed %v, want looking and failed", c.Role(), failed)
+	}
 }
 
 // B5: a quorum has the records of epoch 2, and nothing is committed until a

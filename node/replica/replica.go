@@ -343,6 +343,7 @@ func (r *Replica) consult() {
 		if er.Suggestion.Lead {
 			r.core.Lead()
 		} else {
+			r.core.Leave(er.Suggestion.Reason) // where this server tries to lead
 			r.core.Follow(er.Suggestion.Follow)
 		}
 	}

@@ -4,8 +4,13 @@ VERSION := $(shell git describe --tags --always 2>/dev/null || echo unknown)
 LINT_VERSION := v2.15.0
 TOOLS := $(CURDIR)/bin/tools
 FUZZTIME ?= 10s
+ROUNDS ?= 5
+SECONDS ?= 5
+ONLY ?=
+PEERS ?= zabkeeper,zookeeper,etcd
+OUT ?=
 
-.PHONY: build try test check layout lint coverage fuzz bench mutants run stop clients clean
+.PHONY: build try test check layout lint coverage fuzz bench bench-compare mutants run stop clients clean
 
 build: ## the static binary, bin/zabkeeper
 	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X github.com/zabkeeper/zabkeeper/cli.version=$(VERSION)" -o bin/zabkeeper .
@@ -41,6 +46,10 @@ fuzz: ## every fuzz target for FUZZTIME (10s)
 
 bench: ## Go benchmarks of the hot paths, with allocations
 	go test -run '^$$' -bench . -benchmem ./zab/... ./tree/... ./wire/... ./storage/wal/... ./peer/...
+
+bench-compare: ## measure ZooKeeper, etcd and zabkeeper in turn; writes docs/benchmarks.md (needs Debian; about an hour)
+	./test_scripts/compare/install_servers.sh
+	go run ./test_scripts/compare --rounds $(ROUNDS) --seconds $(SECONDS) --only "$(ONLY)" --peers "$(PEERS)" $(if $(OUT),--out "$(OUT)")
 
 run: build ## three servers in the background
 	./test_scripts/run3.sh

@@ -96,6 +96,7 @@ func parse(args []string) (*options, error) {
 		o.inFlight = 1
 	case bench.Fill:
 		o.inFlight = 64
+	default: // as asked for
 	}
 	if f.NArg() != 1 || o.connections < 1 || o.inFlight < 1 || o.nodes < 1 || o.valueBytes < 0 || o.duration <= 0 {
 		return nil, fmt.Errorf("one argument with the servers' addresses, and numbers of at least one: %s", strings.Join(args, " "))

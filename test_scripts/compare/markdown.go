@@ -78,7 +78,7 @@ func ratioText(v float64) string {
 	case v < 1:
 		return strconv.FormatFloat(v, 'f', 2, 64)
 	case v < 10:
-		return strconv.FormatFloat(v, 'f', 1, 64) + "x"
+		return strconv.FormatFloat(v, 'g', 2, 64) + "x"
 	}
 	return strconv.FormatFloat(v, 'f', 0, 64) + "x"
 }

@@ -18,15 +18,16 @@ const (
 	headHeight  = 58
 )
 
-// chartStyle keeps text and bars apart from the background, light or dark, whose
-// colour is the page's.
+// chartStyle has the colours for light and dark. The background is the chart's own:
+// a page may be dark where the system is light.
 const chartStyle = `<style>
 text{font:12px system-ui,sans-serif;fill:#1f2328}
+.page{fill:#fff}
 .title{font-size:14px;font-weight:600}
 .faint{fill:#59636e}
 .zabkeeper{fill:#0969da}.zookeeper{fill:#bc6c00}.etcd{fill:#6e7781}
 @media (prefers-color-scheme:dark){
-text{fill:#e6edf3}.faint{fill:#9198a1}
+.page{fill:#0d1117}text{fill:#e6edf3}.faint{fill:#9198a1}
 .zabkeeper{fill:#4493f8}.zookeeper{fill:#db9a3c}.etcd{fill:#9aa4af}
 }
 </style>
@@ -51,6 +52,7 @@ func chart(s *section, p *report) (string, bool) {
 	fmt.Fprintf(&head, `<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" viewBox="0 0 %d %d" role="img" aria-label="%s">`+"\n",
 		chartWidth, height, chartWidth, height, html.EscapeString(s.title))
 	head.WriteString(chartStyle)
+	fmt.Fprintf(&head, `<rect class="page" width="%d" height="%d" rx="6"/>`+"\n", chartWidth, height)
 	text(&head, "title", chartMargin, 20, s.title)
 	x := chartMargin
 	for _, peer := range peers {

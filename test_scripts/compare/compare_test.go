@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -93,7 +94,7 @@ func TestSnapshotValues(t *testing.T) {
 		t.Fatal(err)
 	}
 	// 50 in three steps, 500 in seven.
-	if dip := 100 * (1 - (50.0/3)/(500.0/7)); got["snapshot-dip"] != dip || got["snapshot-stall"] != 20 || got["snapshot-seconds"] != 0.03 {
+	if dip := 100 * (1 - (50.0/3)/(500.0/7)); math.Abs(got["snapshot-dip"]-dip) > 1e-9 || got["snapshot-stall"] != 20 || got["snapshot-seconds"] != 0.03 {
 		t.Errorf("got %v, want a dip of %v", got, dip)
 	}
 	if _, err := snapshotValues(line, nil); !errors.Is(err, errNoSnapshot) {

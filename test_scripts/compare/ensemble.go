@@ -86,13 +86,14 @@ func (e *ensemble) launch() error {
 	return nil
 }
 
-// start launches and waits until every server serves.
+// start launches and waits until every server serves: a server may have a role a
+// moment before it takes sessions.
 func (e *ensemble) start(ctx context.Context) error {
 	if err := e.launch(); err != nil {
 		return err
 	}
 	for _, s := range e.servers {
-		if err := s.await(ctx, "to serve", serveWait, func() bool { return e.kind.role(s) != "" }); err != nil {
+		if err := s.await(ctx, "to serve", serveWait, func() bool { return e.kind.role(s) != "" && e.kind.probe(s) == nil }); err != nil {
 			return err
 		}
 	}
@@ -137,11 +138,13 @@ func (e *ensemble) follower() (*server, error) {
 	return nil, errors.New("nobody follows")
 }
 
-// addresses is where clients connect, as a command line names it.
+// addresses is where the servers that run take clients, as a command line names it.
 func (e *ensemble) addresses() string {
 	var list []string
 	for _, s := range e.servers {
-		list = append(list, s.client)
+		if s.running() {
+			list = append(list, s.client)
+		}
 	}
 	return strings.Join(list, ",")
 }

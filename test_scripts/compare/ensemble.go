@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
@@ -55,16 +56,28 @@ func newEnsemble(k *kind, dir string, o options) (*ensemble, error) {
 	return e, nil
 }
 
+// Ports for servers are below those from which the system dials: a server that is
+// started again finds its port free, however many clients there are.
+const (
+	portLeast = 12_000
+	portMost  = 32_000
+)
+
+var errNoPorts = errors.New("no free ports")
+
 // freePorts are ports of loopback on which nobody listens at the moment.
-func freePorts(n int) ([]int, error) {
-	var ports []int
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return nil, err
+func freePorts(n int) (ports []int, err error) {
+	for port, left := portLeast+rand.IntN(portMost-portLeast), portMost-portLeast; left > 0 && len(ports) < n; left-- {
+		if l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port))); err == nil {
+			defer func() { _ = l.Close() }()
+			ports = append(ports, port)
 		}
-		defer func() { _ = l.Close() }()
-		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
+		if port++; port == portMost {
+			port = portLeast
+		}
+	}
+	if len(ports) < n {
+		return nil, fmt.Errorf("%w: %d from %d to %d, %d needed", errNoPorts, len(ports), portLeast, portMost, n)
 	}
 	return ports, nil
 }

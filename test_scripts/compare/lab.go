@@ -130,7 +130,7 @@ func (l *lab) end(g *load) (*bench.Result, error) {
 	l.note(g)
 	var r bench.Result
 	if json.Unmarshal(g.out.Bytes(), &r) != nil || err != nil || len(r.Errors) > 0 {
-		return nil, fmt.Errorf("%s: %w", strings.Join(g.cmd.Args[1:], " "), errors.Join(err, fmt.Errorf("%s %v", lastLine(g.err.String()), r.Errors)))
+		return nil, fmt.Errorf("%s: %w", strings.Join(g.cmd.Args[1:], " "), errors.Join(err, fmt.Errorf("%s %v", oneLine(g.err.String()), r.Errors)))
 	}
 	return &r, nil
 }
@@ -171,7 +171,4 @@ func joinInts(list []int) string {
 	return strings.Join(words, ",")
 }
 
-func lastLine(text string) string {
-	lines := strings.Split(strings.TrimSpace(text), "\n")
-	return lines[len(lines)-1]
-}
+func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }

@@ -69,7 +69,7 @@ func parse(ctx context.Context, args []string, say io.Writer) (plan, error) {
 	var seconds float64
 	f := flag.NewFlagSet("compare", flag.ContinueOnError)
 	f.SetOutput(say)
-	f.StringVar(&only, "only", "", "measures, with commas between: "+strings.Join(measureIDs(), ", ")+" (default all)")
+	f.StringVar(&only, "only", "", "measures or rows, with commas between: "+strings.Join(measureIDs(), ", ")+" (default all)")
 	f.StringVar(&peers, "peers", strings.Join(peerNames, ","), "whom to measure")
 	f.IntVar(&p.rounds, "rounds", 5, "how often")
 	f.Float64Var(&seconds, "seconds", 5, "of load, each time")

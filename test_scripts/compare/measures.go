@@ -68,23 +68,23 @@ var measures = []measure{
 // on reports whether a peer can do it.
 func (m *measure) on(peer string) bool { return m.peers == nil || slices.Contains(m.peers, peer) }
 
-// chosen are the measures of these ids, all of them for none.
+// chosen are the measures of these ids, or those that these rows need; all of them
+// for none.
 func chosen(ids []string) ([]measure, error) {
 	if len(ids) == 0 {
 		return measures, nil
 	}
-	var list []measure
-	for _, m := range measures {
-		if slices.Contains(ids, m.id) {
-			list = append(list, m)
-		}
-	}
+	wanted := map[string]bool{}
 	for _, id := range ids {
-		if !slices.ContainsFunc(measures, func(m measure) bool { return m.id == id }) {
-			return nil, fmt.Errorf("no measure %q, choose some of %s", id, strings.Join(measureIDs(), ", "))
+		if i := slices.IndexFunc(rows(), func(r row) bool { return r.id == id }); i >= 0 {
+			id = rows()[i].measure
 		}
+		if _, known := measureOf(id); !known {
+			return nil, fmt.Errorf("no measure or row %q, choose some of %s", id, strings.Join(measureIDs(), ", "))
+		}
+		wanted[id] = true
 	}
-	return list, nil
+	return slices.DeleteFunc(slices.Clone(measures), func(m measure) bool { return !wanted[m.id] }), nil
 }
 
 func measureIDs() (ids []string) {

@@ -202,11 +202,20 @@ func TestTheTableIsWhole(t *testing.T) {
 
 func TestMistakesOnTheCommandLine(t *testing.T) {
 	for _, c := range []struct{ args, says string }{
-		{"--only sett", `no measure "sett"`}, {"--peers redis", `no peer "redis"`}, {"--rounds 0", "at least one"}, {"--seconds 0.1", "at least one"}, {"x", "flags only"},
+		{"--only sett", `no measure or row "sett"`}, {"--peers redis", `no peer "redis"`}, {"--rounds 0", "at least one"}, {"--seconds 0.1", "at least one"}, {"x", "flags only"},
 	} {
 		var said strings.Builder
 		if _, err := parse(t.Context(), strings.Fields(c.args), &said); err == nil || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: %v", c.args, err)
+		}
+	}
+}
+
+func TestChoosing(t *testing.T) {
+	for ids, want := range map[string]int{"": len(measures), "get,set": 2, "set,cpu-write,set-p99": 1, "gap-million": 1, "memory-load,growth-flat": 2} {
+		list, err := chosen(words(ids))
+		if err != nil || len(list) != want {
+			t.Errorf("%q: %v, %d measures, want %d", ids, err, len(list), want)
 		}
 	}
 }

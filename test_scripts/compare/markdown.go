@@ -41,7 +41,7 @@ func markdown(p *report, notes map[string]string) string {
 	return b.String()
 }
 
-func tableLine(r *row, s *summary, peers []string) string {
+func tableLine(r *tableRow, s *summary, peers []string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "| %s |", r.title)
 	for _, peer := range peers {
@@ -84,7 +84,7 @@ func ratioText(v float64) string {
 }
 
 // show is a figure of the row with its unit.
-func (r *row) show(v float64) string {
+func (r *tableRow) show(v float64) string {
 	switch text := grouped(v, r.digits); r.unit {
 	case "", perSecondUnit:
 		return text + r.unit
@@ -197,7 +197,7 @@ func writeNotes(b *strings.Builder, p *report, notes map[string]string) {
 }
 
 // behind names a peer whose figure is better than ours.
-func behind(r *row, s *summary) string {
+func behind(r *tableRow, s *summary) string {
 	v, there := s.Medians[zabkeeper]
 	for _, peer := range peerNames {
 		if o, measured := s.Medians[peer]; there && measured && peer != zabkeeper && r.better(o, v) {

@@ -76,7 +76,7 @@ func chosen(ids []string) ([]measure, error) {
 	}
 	wanted := map[string]bool{}
 	for _, id := range ids {
-		if i := slices.IndexFunc(rows(), func(r row) bool { return r.id == id }); i >= 0 {
+		if i := slices.IndexFunc(rows(), func(r tableRow) bool { return r.id == id }); i >= 0 {
 			id = rows()[i].measure
 		}
 		if _, known := measureOf(id); !known {

@@ -33,7 +33,7 @@ func readNotes(path string) (map[string]string, error) {
 		switch {
 		case !ok || strings.TrimSpace(text) == "":
 			return nil, fmt.Errorf("%w: %s:%d: not \"row: text\"", errNotes, path, number)
-		case !slices.ContainsFunc(rows(), func(r row) bool { return r.id == id }):
+		case !slices.ContainsFunc(rows(), func(r tableRow) bool { return r.id == id }):
 			return nil, fmt.Errorf("%w: %s:%d: no row %q", errNotes, path, number, id)
 		case notes[id] != "":
 			return nil, fmt.Errorf("%w: %s:%d: %q has a note already", errNotes, path, number, id)

@@ -88,7 +88,7 @@ func TestChartsAreWellFormed(t *testing.T) {
 	if drawn != 2 {
 		t.Errorf("%d charts of two sections with figures", drawn)
 	}
-	odd := section{title: `<&">`, chart: "odd", rows: []row{{id: "set", title: "a < b & c"}}}
+	odd := section{title: `<&">`, chart: "odd", rows: []tableRow{{id: "set", title: "a < b & c"}}}
 	p.Rows[0].Medians = map[string]float64{zabkeeper: 0, zooKeeper: -1}
 	text, _ := chart(&odd, p)
 	mustBeWellFormed(t, text)

@@ -61,7 +61,7 @@ func (p *report) summarize() {
 }
 
 // summaryOf is what the runs say about one row, if they say anything.
-func summaryOf(r *row, runs []run) (s summary, any bool) {
+func summaryOf(r *tableRow, runs []run) (s summary, any bool) {
 	s = summary{Row: r.id, Title: r.title, Unit: r.unit, Medians: map[string]float64{}, Must: r.target.must, Aim: r.target.aim, OfRatio: r.target.ratio}
 	figures := map[string][]float64{}
 	for _, u := range runs {

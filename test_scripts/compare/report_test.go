@@ -68,7 +68,7 @@ func TestVerdicts(t *testing.T) {
 		{true, figure(15, 5), -3, aimMet}, // a dip that is a gain
 		{false, target{}, 1, noTarget},
 	} {
-		r := row{less: c.less, target: c.t}
+		r := tableRow{less: c.less, target: c.t}
 		if got := r.judge(c.v); got != c.want {
 			t.Errorf("%v with %+v, less is better %v: %q, want %q", c.v, c.t, c.less, got, c.want)
 		}
@@ -194,7 +194,7 @@ func TestTheTableIsWhole(t *testing.T) {
 		}
 	}
 	for _, id := range measureIDs() {
-		if !slices.ContainsFunc(rows(), func(r row) bool { return r.measure == id }) {
+		if !slices.ContainsFunc(rows(), func(r tableRow) bool { return r.measure == id }) {
 			t.Errorf("measure %q gives nothing to any row", id)
 		}
 	}

@@ -65,7 +65,7 @@ func chart(s *section, p *report) (string, bool) {
 }
 
 // chartGroup draws a row from y down and returns where the next one begins.
-func chartGroup(b *strings.Builder, r *row, s *summary, peers []string, y int) int {
+func chartGroup(b *strings.Builder, r *tableRow, s *summary, peers []string, y int) int {
 	most := 0.0
 	for _, v := range s.Medians {
 		most = max(most, v)

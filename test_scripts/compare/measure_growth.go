@@ -56,7 +56,10 @@ func takeCatchUp(ctx context.Context, l *lab, peer string) (list []values, err e
 		if err != nil {
 			return err
 		}
-		was, _ := counter(f)
+		was, known := zxidOf(f)
+		if !known {
+			return errors.New("the follower does not say how far it is")
+		}
 		f.kill()
 		if err := l.fill(ctx, e, million); err != nil {
 			return err
@@ -78,32 +81,32 @@ func takeCatchUp(ctx context.Context, l *lab, peer string) (list []values, err e
 
 // catchUp starts f, which knows the transactions up to was, and returns how many
 // it took over a second.
-func catchUp(ctx context.Context, e *ensemble, f *server, was uint32) (float64, error) {
+func catchUp(ctx context.Context, e *ensemble, f *server, was uint64) (float64, error) {
 	leader, err := e.leader()
 	if err != nil {
 		return 0, err
 	}
-	target, ok := counter(leader)
-	if !ok || target <= was {
-		return 0, fmt.Errorf("the leader is at transaction %d, the follower was at %d", target, was)
+	target, ok := zxidOf(leader)
+	if !ok || target <= was || target>>32 != was>>32 {
+		return 0, fmt.Errorf("the leader is at %#x, the follower was at %#x: what lies between cannot be counted", target, was)
 	}
 	begin := time.Now()
 	if err := e.launch(); err != nil {
 		return 0, err
 	}
 	err = f.await(ctx, "to catch up", serveWait, func() bool {
-		is, ok := counter(f)
+		is, ok := zxidOf(f)
 		return ok && is >= target
 	})
 	return float64(target-was) / time.Since(begin).Seconds(), err
 }
 
-// counter is the number, within its epoch, of the last transaction that a server
-// has applied.
-func counter(s *server) (uint32, bool) {
+// zxidOf is the last transaction that a server has applied: an epoch, and a number
+// within it.
+func zxidOf(s *server) (uint64, bool) {
 	hex, found := strings.CutPrefix(lineOf(word(s.client, "srvr"), "Zxid: "), "0x")
 	z, err := strconv.ParseUint(hex, 16, 64)
-	return uint32(z), found && err == nil
+	return z, found && err == nil
 }
 
 // pair alternates a load between two ensembles, and calls them a and b.

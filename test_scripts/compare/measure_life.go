@@ -129,9 +129,13 @@ func takeMillion(ctx context.Context, l *lab, peer string) (list []values, err e
 	return list, err
 }
 
+// fillConnections are few: the nodes are to be there, and servers that a JVM's
+// collector stops are not to be drowned meanwhile.
+const fillConnections = "4"
+
 // fill makes nodes that stay.
 func (l *lab) fill(ctx context.Context, e *ensemble, nodes string) error {
-	_, err := l.load(ctx, e, "--workload", "fill", "--nodes", nodes)
+	_, err := l.load(ctx, e, "--workload", "fill", "--connections", fillConnections, "--nodes", nodes)
 	if err != nil {
 		return fmt.Errorf("make %s nodes: %w", nodes, err)
 	}

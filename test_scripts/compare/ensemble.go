@@ -105,7 +105,15 @@ func (e *ensemble) start(ctx context.Context) error {
 	if err := e.launch(); err != nil {
 		return err
 	}
+	return e.await(ctx)
+}
+
+// await waits until every server that runs serves.
+func (e *ensemble) await(ctx context.Context) error {
 	for _, s := range e.servers {
+		if !s.running() {
+			continue
+		}
 		if err := s.await(ctx, "to serve", serveWait, func() bool { return e.kind.role(s) != "" && e.kind.probe(s) == nil }); err != nil {
 			return err
 		}
@@ -170,5 +178,3 @@ func (e *ensemble) pids() (pids []int) {
 	}
 	return pids
 }
-
-func (e *ensemble) String() string { return fmt.Sprintf("%s, %d servers", e.kind.name, len(e.servers)) }

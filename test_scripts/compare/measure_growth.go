@@ -49,7 +49,7 @@ const catchUpRate = 1000
 // load, and measures the time from its start until it has applied what it missed.
 func takeCatchUp(ctx context.Context, l *lab, peer string) (list []values, err error) {
 	err = l.with(ctx, peer, options{}, func(e *ensemble) error {
-		if err := l.fill(ctx, e, "1000"); err != nil {
+		if err := l.fill(ctx, e, 1000); err != nil {
 			return err
 		}
 		f, err := e.follower()

@@ -4,11 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 )
 
 // million is how many nodes are many.
-const million = "1000000"
+const million = 1_000_000
 
 // settle is how long servers are left alone before their memory is looked at.
 const settle = 5 * time.Second
@@ -129,15 +130,36 @@ func takeMillion(ctx context.Context, l *lab, peer string) (list []values, err e
 	return list, err
 }
 
-// fillConnections are few: the nodes are to be there, and servers that a JVM's
-// collector stops are not to be drowned meanwhile.
-const fillConnections = "4"
+const (
+	// fillConnections are few: the nodes are to be there, and servers that are
+	// stopped for a moment by a collector or a snapshot are not to be drowned.
+	fillConnections = "4"
+	// fillPiece is how many nodes are made at a time, and fillAttempts how often
+	// that is tried. Nodes set the stage and are no figure: a connection that is
+	// lost meanwhile is told and does not end the measure.
+	fillPiece    = 100_000
+	fillAttempts = 3
+)
 
 // fill makes nodes that stay.
-func (l *lab) fill(ctx context.Context, e *ensemble, nodes string) error {
-	_, err := l.load(ctx, e, "--workload", "fill", "--connections", fillConnections, "--nodes", nodes)
-	if err != nil {
-		return fmt.Errorf("make %s nodes: %w", nodes, err)
+func (l *lab) fill(ctx context.Context, e *ensemble, nodes int) error {
+	for made := 0; made < nodes; made += fillPiece {
+		if err := l.fillPiece(ctx, e, min(fillPiece, nodes-made)); err != nil {
+			return fmt.Errorf("make %d nodes, %d are there: %w", nodes, made, err)
+		}
 	}
 	return nil
+}
+
+func (l *lab) fillPiece(ctx context.Context, e *ensemble, nodes int) (err error) {
+	for range fillAttempts {
+		if _, err = l.load(ctx, e, "--workload", "fill", "--connections", fillConnections, "--nodes", strconv.Itoa(nodes)); err == nil {
+			return nil
+		}
+		l.tell("%s: %v\n", e.kind.name, err)
+		if err := e.await(ctx); err != nil {
+			return err
+		}
+	}
+	return err
 }

@@ -5,7 +5,6 @@ LINT_VERSION := v2.15.0
 TOOLS := $(CURDIR)/bin/tools
 FUZZTIME ?= 10s
 DURATION ?= 60s
-ROUNDS ?= 1
 PARALLEL ?= 2
 SCENARIO ?=
 CYCLES ?= 2000
@@ -14,8 +13,14 @@ CLUSTERS ?= 4
 FAILOVERS ?= 20
 TIER2 = ./test_scripts/faults/install_tools.sh && set -o pipefail && go test -count=$(ROUNDS) -timeout 24h -v ./test_scripts/faults -tier 2
 QUIETLY = 2>&1 | grep --line-buffered -vE '^=== (RUN|PAUSE|CONT)'
+SECONDS ?= 5
+ONLY ?=
+PEERS ?= zabkeeper,zookeeper,etcd
+OUT ?=
+faults cycles failover: ROUNDS ?= 1
+bench-compare: ROUNDS ?= 5
 
-.PHONY: build try test check layout lint coverage fuzz bench mutants faults cycles failover run stop clients clean
+.PHONY: build try test check layout lint coverage fuzz bench bench-compare mutants faults cycles failover run stop clients clean
 
 build: ## the static binary, bin/zabkeeper
 	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X github.com/zabkeeper/zabkeeper/cli.version=$(VERSION)" -o bin/zabkeeper .
@@ -51,6 +56,10 @@ fuzz: ## every fuzz target for FUZZTIME (10s)
 
 bench: ## Go benchmarks of the hot paths, with allocations
 	go test -run '^$$' -bench . -benchmem ./zab/... ./tree/... ./wire/... ./storage/wal/... ./peer/...
+
+bench-compare: ## measure ZooKeeper, etcd and zabkeeper in turn; writes docs/benchmarks.md (needs Debian; about an hour)
+	./test_scripts/compare/install_servers.sh
+	go run ./test_scripts/compare --rounds $(ROUNDS) --seconds $(SECONDS) --only "$(ONLY)" --peers "$(PEERS)" $(if $(OUT),--out "$(OUT)")
 
 run: build ## three servers in the background
 	./test_scripts/run3.sh

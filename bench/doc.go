@@ -10,7 +10,8 @@
 //
 // Everything happens below one new sequential node, which is removed with all
 // that is in it when Run returns, whether it succeeded, failed or was told to
-// stop. Only a process that is killed leaves it behind.
+// stop. Only a process that is killed leaves it behind, and Fill, which is for
+// that.
 //
 // Every connection has one goroutine that writes and one that reads. Neither
 // allocates for an operation.

@@ -42,6 +42,7 @@ type lane struct {
 	window   window
 	shard    *shard
 	total    *atomic.Int64
+	timeline *timeline // nil for none
 
 	ring  []slot // a power of two
 	room  uint64 // requests under way at the most
@@ -192,6 +193,7 @@ func (l *lane) read() (err error) {
 		l.shard.mu.Unlock()
 		if done > was {
 			l.total.Add(int64(done - was))
+			l.timeline.add(t, done-was)
 			l.done.Store(done)
 			if l.wants.Load() {
 				l.signal()

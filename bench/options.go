@@ -25,10 +25,11 @@ const (
 	Watch    Workload = "watch"    // from a change to the last watcher's event
 	Sessions Workload = "sessions" // open sessions and keep them alive
 	Failover Workload = "failover" // writes while servers fail, looked up afterwards
+	Fill     Workload = "fill"     // create nodes, and leave them
 )
 
 // Workloads are all of them, in the order in which they are explained.
-var Workloads = []Workload{Set, Create, Get, List, Mixed, Latency, Watch, Sessions, Failover}
+var Workloads = []Workload{Set, Create, Get, List, Mixed, Latency, Watch, Sessions, Failover, Fill}
 
 // Options say what to measure. WithDefaults fills in what is zero.
 type Options struct {
@@ -47,6 +48,7 @@ type Options struct {
 	SessionTimeout time.Duration
 	RequestTimeout time.Duration // how long a server may say nothing before a connection gives up
 	PIDs           []int         // of the servers, where they run on this machine
+	Timeline       time.Duration // the steps in which answers are counted too; 0 for none
 
 	// Progress is called twice a second while load is on; it may be nil.
 	Progress func(Progress)
@@ -75,6 +77,8 @@ func (w Workload) defaults() Options {
 		return Options{Connections: 1000, InFlight: 1}
 	case Failover:
 		return Options{Connections: 10, InFlight: 1, RequestTimeout: 2 * time.Second}
+	case Fill:
+		return Options{Connections: 20, InFlight: 1}
 	default:
 		return Options{Connections: 50, InFlight: 10}
 	}
@@ -135,6 +139,8 @@ func (o *Options) check() error {
 		"latency is one connection with one request at a time; for others take set")
 	refuse(o.Rate > 0 && !o.Workload.loop(), "%s has no rate", o.Workload)
 	refuse(o.InFlight > 1 && !o.Workload.loop(), "%s has one request at a time on a connection", o.Workload)
+	refuse(o.Timeline != 0 && o.Timeline < timelineStepLeast, "a step of the timeline is %v or more, not %v", timelineStepLeast, o.Timeline)
+	refuse(o.Timeline > 0 && !o.Workload.loop(), "%s has no timeline", o.Workload)
 	if len(wrong) == 0 {
 		return nil
 	}
@@ -142,7 +148,7 @@ func (o *Options) check() error {
 }
 
 // loop reports whether the workload is requests in a loop, closed or open.
-func (w Workload) loop() bool { return w != Watch && w != Sessions && w != Failover }
+func (w Workload) loop() bool { return w != Watch && w != Sessions && w != Failover && w != Fill }
 
 func workloadNames() string {
 	var names []string

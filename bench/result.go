@@ -25,6 +25,8 @@ type Result struct {
 	Sessions  *SessionsResult `json:"sessions,omitempty"`
 	Watch     *WatchResult    `json:"watch,omitempty"`
 	Failover  *FailoverResult `json:"failover,omitempty"`
+	Timeline  *Timeline       `json:"timeline,omitempty"`
+	Left      string          `json:"left,omitempty"` // the node below which Fill left its nodes
 }
 
 // Quantiles of a latency, in microseconds.

@@ -25,7 +25,7 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	if o.Rate > 0 {
 		res.InFlight = 0
 	}
-	if o.Workload.loop() && o.Workload != Create {
+	if o.Workload.loop() && o.Workload != Create || o.Workload == Fill {
 		res.Nodes = o.Nodes
 	}
 	if o.Workload != List && o.Workload != Sessions {
@@ -56,12 +56,18 @@ func onGround(ctx context.Context, o *Options, res *Result) error {
 			err = runWatch(ctx, g, res)
 		case Failover:
 			err = runFailover(ctx, g, res)
+		case Fill:
+			err = runFill(ctx, g, res)
 		default:
 			err = runLoop(ctx, g, res)
 		}
 	}
 	if cause := context.Cause(ctx); cause != nil {
 		err = cause // what failed did so because of it
+	}
+	if o.Workload == Fill && err == nil {
+		res.Left = g.root
+		return nil
 	}
 	o.say("removing nodes", 0, 0, 0)
 	return errors.Join(err, g.clean(ctx))
@@ -148,11 +154,12 @@ func runLoop(ctx context.Context, g *ground, res *Result) error {
 	defer closeAll(conns)
 	begin := now()
 	measured := window{from: begin + int64(o.Warmup), to: begin + int64(o.Warmup+o.Duration)}
-	rec := newRecorder()
+	rec, line := newRecorder(), newTimeline(o, measured)
 	lanes := make([]*lane, len(conns))
 	for i, c := range conns {
 		l := newLane(c, newGenerator(g, i), o.InFlight, o.Rate > 0)
 		l.schedule, l.window, l.shard, l.total = o.schedule(i, begin, measured.to), measured, rec.shard(i), &rec.total
+		l.timeline = line
 		lanes[i] = l
 		_ = c.nc.SetDeadline(time.Now().Add(o.Warmup + o.Duration + o.RequestTimeout))
 	}
@@ -171,6 +178,7 @@ func runLoop(ctx context.Context, g *ground, res *Result) error {
 	used := o.observe(ctx, rec, measured)
 	all.Wait()
 	rec.into(res)
+	line.into(res)
 	used.into(res, o.Duration)
 	return lostConnections(failed, res)
 }

@@ -21,7 +21,7 @@ func TestEveryWorkload(t *testing.T) {
 		t.Run(string(w), func(t *testing.T) {
 			s, servers := newServers(t, 3)
 			res := mustRun(t, quick(w, servers))
-			if res.Operations == 0 || res.Latency == nil || res.Latency.Max < res.Latency.P50 || res.PerSecond <= 0 {
+			if timed := w != Fill; res.Operations == 0 || timed != (res.Latency != nil) || timed && res.Latency.Max < res.Latency.P50 || res.PerSecond <= 0 {
 				t.Errorf("nothing was measured: %+v", res)
 			}
 			if len(res.Errors) != 0 {
@@ -33,8 +33,44 @@ func TestEveryWorkload(t *testing.T) {
 			if (res.Watch != nil) != (w == Watch) || (res.Sessions != nil) != (w == Sessions) || (res.Failover != nil) != (w == Failover) {
 				t.Errorf("a section of another workload: %+v", res)
 			}
-			mustBeClean(t, s)
+			if w != Fill {
+				mustBeClean(t, s)
+			}
 		})
+	}
+}
+
+func TestFillLeavesItsNodes(t *testing.T) {
+	s, servers := newServers(t, 3)
+	res := mustRun(t, quick(Fill, servers))
+	if res.Operations != 1500 || res.Left != "/bench-0000000000" {
+		t.Fatalf("%d nodes made, left %q", res.Operations, res.Left)
+	}
+	for _, path := range []string{"/d00000/n0000000", "/d00000/n0000999", "/d00001/n0001000", "/d00001/n0001499"} {
+		if v, there := s.Data(res.Left + path); !there || len(v) != 20 {
+			t.Errorf("%s: there %v, %d bytes", path, there, len(v))
+		}
+	}
+	if _, there := s.Data(res.Left + "/d00001/n0001500"); there {
+		t.Error("one node too many")
+	}
+}
+
+// TestTheTimelineHasEveryAnswer compares the sum of its steps with the operations.
+func TestTheTimelineHasEveryAnswer(t *testing.T) {
+	_, servers := newServers(t, 1)
+	o := quick(Set, servers)
+	o.Timeline = 30 * time.Millisecond
+	res := mustRun(t, o)
+	if res.Timeline == nil || len(res.Timeline.Operations) != 4 || res.Timeline.StepMs != 30 || res.Timeline.StartUnixMicros == 0 {
+		t.Fatalf("got %+v, want four steps", res.Timeline)
+	}
+	var sum int64
+	for _, n := range res.Timeline.Operations {
+		sum += n
+	}
+	if sum != res.Operations {
+		t.Errorf("the timeline has %d answers, there were %d", sum, res.Operations)
 	}
 }
 
@@ -162,9 +198,9 @@ func TestNoServer(t *testing.T) {
 
 func TestEveryMistakeIsSaidAtOnce(t *testing.T) {
 	o := Options{Servers: []string{"x:1"}, Workload: "sett", Connections: -1, InFlight: 1 << 20, ValueBytes: -1, Nodes: -1, Rate: -1, Reads: 2,
-		Duration: -1, Warmup: -1, SessionTimeout: 1, RequestTimeout: -1}
+		Duration: -1, Warmup: -1, SessionTimeout: 1, RequestTimeout: -1, Timeline: 1}
 	_, err := Run(t.Context(), o)
-	if !errors.Is(err, ErrOptions) || strings.Count(err.Error(), ";") != 10 {
+	if !errors.Is(err, ErrOptions) || strings.Count(err.Error(), ";") != 11 {
 		t.Errorf("got %v", err)
 	}
 	for _, o := range []Options{

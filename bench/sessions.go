@@ -5,6 +5,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/zabkeeper/zabkeeper/bench/process"
 )
 
 // idleBufferBytes is what a session that only pings reads into.
@@ -149,8 +151,8 @@ func (s *idle) close() {
 
 func residentBytes(pids []int) (sum int64) {
 	for _, pid := range pids {
-		p, _ := sample(pid) // zero where there is no /proc
-		sum += p.resident
+		p, _ := process.Look(pid) // zero where there is no /proc
+		sum += p.Resident
 	}
 	return sum
 }

@@ -36,12 +36,15 @@ localhost:2181. The workloads:
   sessions            opens --connections sessions and keeps them alive
   failover            writes while you stop servers: the longest gap, and whether
                       every acknowledged write is on every server
+  fill                creates --nodes nodes and leaves them, to measure servers that
+                      have many; the result says where
 
 Requests go round in a closed loop: --in-flight of them on each connection. With
 --rate they begin by the clock, and latencies count from when they should have
 begun, also while a server stalls.
 
-All nodes are made below a new /bench-N of PARENT and are removed at the end.
+All nodes are made below a new /bench-N of PARENT and are removed at the end, except
+those of fill.
 Exit status 1 says that servers refused or lost something, 3 that none was
 reached.`,
 		Example: `  zabkeeper bench 10.0.0.1:2181,10.0.0.2:2181,10.0.0.3:2181
@@ -63,7 +66,7 @@ reached.`,
 	}
 	f := cmd.Flags()
 	f.StringVarP(&workload, "workload", "w", string(bench.Set), "what to do, see above")
-	f.IntVarP(&o.Connections, "connections", "c", 0, "connections, watchers, sessions or writers (default 50; create 200; watch, sessions 1000; failover 10)")
+	f.IntVarP(&o.Connections, "connections", "c", 0, "connections, watchers, sessions or writers (default 50; create 200; watch, sessions 1000; fill 20; failover 10)")
 	f.IntVarP(&o.InFlight, "in-flight", "i", 0, "requests under way on each connection (default 10)")
 	f.IntVarP(&o.Rate, "rate", "r", 0, "requests per second over all connections; 0 for as many as go")
 	f.IntVarP(&o.Nodes, "nodes", "n", 0, "nodes in use, or children to list (default 1000; list 100)")
@@ -74,6 +77,7 @@ reached.`,
 	f.DurationVar(&o.SessionTimeout, "session-timeout", 30*time.Second, "session timeout to ask for")
 	f.DurationVar(&o.RequestTimeout, "request-timeout", 0, "how long to wait for answers when the load is over, and in failover for each (default 30s; failover 2s)")
 	f.IntSliceVar(&o.PIDs, "pids", nil, "processes of the servers on this machine, for CPU, memory and disk bytes (Linux)")
+	f.DurationVar(&o.Timeline, "timeline", 0, "with --json: count answers in steps of this length too, such as 10ms")
 	f.BoolVar(&asJSON, "json", false, "print the result as JSON")
 	return cmd
 }

@@ -37,6 +37,9 @@ func benchText(r *bench.Result) string {
 			line("a session", "%.1f KB resident and %.2f µs of CPU a second, over all servers", s.KBPerSession, s.HeldCPU)
 		}
 	}
+	if r.Left != "" {
+		line("left", "%s, which deleteall removes", r.Left)
+	}
 	if f := r.Failover; f != nil {
 		line("longest gap", "%.1f ms without an acknowledged write, %.2f s after the start", f.LongestGapMs, f.GapAtSeconds)
 		line("writes", "%s acknowledged, %d lost, %d without an answer", grouped(f.Acknowledged), f.Lost, f.Unanswered)
@@ -68,6 +71,8 @@ func benchLoad(r *bench.Result) string {
 		return fmt.Sprintf("%d watchers of %d bytes", r.Connections, r.ValueBytes)
 	case bench.Sessions:
 		return fmt.Sprintf("%d sessions", r.Connections)
+	case bench.Fill:
+		return fmt.Sprintf("%d nodes of %d bytes", r.Nodes, r.ValueBytes)
 	case bench.Failover:
 		return fmt.Sprintf("%d writers of %d bytes", r.Connections, r.ValueBytes)
 	default:

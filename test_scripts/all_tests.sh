@@ -33,6 +33,9 @@ step "without cgo and for other systems"
 CGO_ENABLED=0 go build -o /dev/null .
 GOOS=darwin GOARCH=arm64 CGO_ENABLED=0 go vet ./storage/... ./node/... ./peer/...
 
+step "the load for etcd, a module of its own"
+(cd test_scripts/bench_etcd && go vet ./... && go test -count=1 ./...)
+
 step "the launcher scripts"
 ./test_scripts/scripts_test.sh
 PHASE=2 ./test_scripts/phases.sh

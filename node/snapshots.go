@@ -2,6 +2,7 @@ package node
 
 import (
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"github.com/zabkeeper/zabkeeper/node/disk"
@@ -18,6 +19,7 @@ type snapshotState struct {
 	bytes   int64 // logged when the last one was begun
 	retryAt time.Duration
 	waiting []zab.LinkID // links that need a snapshot that is being written
+	urgent  atomic.Bool  // somebody waits
 }
 
 // snapshotRetry is how long a failed snapshot waits before it is tried again.
@@ -38,10 +40,11 @@ func (n *Node) considerSnapshot() {
 	if state.Zxid.Epoch() == last.Epoch() {
 		records -= int64(last.Counter())
 	}
-	// A snapshot costs as much as the tree is large: a large one waits for half
-	// as many records as it has nodes, so that the cost of a write stays flat.
-	recordsMin := max(int64(n.opt.SnapshotRecords/2+s.jitter), int64(state.Tree.NodeCount())/2)
-	bytesMin := max(n.opt.SnapshotBytes, state.Tree.DataBytes()/2)
+	// A snapshot costs as much as the tree is large: a large one waits for twice as
+	// many records as it has nodes, so that the cost of a write stays flat. A
+	// restart that replays so many takes a second or two for a million.
+	recordsMin := max(int64(n.opt.SnapshotRecords/2+s.jitter), 2*int64(state.Tree.NodeCount()))
+	bytesMin := max(n.opt.SnapshotBytes, 3*state.Tree.DataBytes())
 	if records >= recordsMin || n.disk.Bytes()-s.bytes >= bytesMin {
 		n.startSnapshot()
 	}
@@ -55,6 +58,7 @@ func (n *Node) startSnapshot() {
 	n.tree.Lock()
 	snap := n.disk.BeginSnapshot(n.replica.State())
 	n.tree.Unlock()
+	pace := pacer{n: n, since: monotonic()}
 	n.wg.Go(func() {
 		start := time.Now()
 		err := n.disk.WriteSnapshot(snap, func(take func()) bool {
@@ -67,7 +71,7 @@ func (n *Node) startSnapshot() {
 			take()
 			n.tree.RUnlock()
 			return true
-		})
+		}, pace.rest)
 		n.tree.Lock()
 		n.disk.EndSnapshot(snap)
 		n.tree.Unlock()
@@ -76,11 +80,39 @@ func (n *Node) startSnapshot() {
 	})
 }
 
+// A snapshot works for a moment and rests for several, so that writes and reads
+// hardly feel it; not so while a follower waits for it.
+const (
+	paceWork    = time.Millisecond
+	paceRest    = 7 // times the work
+	paceRestMax = 50 * time.Millisecond
+)
+
+type pacer struct {
+	n     *Node
+	since time.Duration // when the work began
+}
+
+func (p *pacer) rest() {
+	worked := monotonic() - p.since
+	if worked < paceWork {
+		return
+	}
+	if !p.n.loop.snapshots.urgent.Load() {
+		select {
+		case <-time.After(min(paceRest*worked, paceRestMax)):
+		case <-p.n.stop:
+		}
+	}
+	p.since = monotonic()
+}
+
 func (n *Node) snapshotDone(z zxid.Zxid, err error) {
 	s := &n.loop.snapshots
 	s.writing = false
 	waiting := s.waiting
 	s.waiting = nil
+	s.urgent.Store(false)
 	if err != nil {
 		if !errors.Is(err, disk.ErrInterrupted) {
 			n.log.Error().Err(err).Stringer("zxid", z).Msg("a snapshot could not be written; the last good one stays")
@@ -110,6 +142,7 @@ func (n *Node) sendSnapshot(id zab.LinkID) {
 	s := &n.loop.snapshots
 	if z := n.disk.NewestSnapshot(); z == 0 || z < n.replica.Core().Base() {
 		s.waiting = append(s.waiting, id)
+		s.urgent.Store(true)
 		if !s.writing {
 			n.startSnapshot()
 		}

@@ -40,7 +40,7 @@ func (s *server) considerSnapshot() {
 		err = s.disk.WriteSnapshot(snap, func(take func()) bool {
 			take()
 			return yield(true)
-		})
+		}, nil)
 	})
 	s.later(500, func() { s.snapshotPiece(snap, digest, &err) })
 }

@@ -69,12 +69,13 @@ func (img *Image) Next(dst []byte, maxNodes int) ([]byte, bool) {
 	if img.cursor != "" {
 		n = img.tree.nextAfterPath(img.cursor)
 	}
+	var w walker
 	for ; n != nil && maxNodes > 0; maxNodes-- {
 		if n.mark != img.tree.mark {
 			dst = img.emit(dst, n)
 		}
 		img.cursor = n.path()
-		n = next(n)
+		n = w.next(n)
 	}
 	if n != nil {
 		return dst, false

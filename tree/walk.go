@@ -24,6 +24,35 @@ func nextSkippingChildren(n *znode) *znode {
 	return nil
 }
 
+// walker is next for a walk during which the tree does not change: it remembers
+// where the node is among its siblings instead of searching for it.
+type walker struct {
+	siblings  *childList
+	chunk, at int
+}
+
+func (w *walker) next(n *znode) *znode {
+	if n.childCount() > 0 {
+		*w = walker{siblings: n.children()}
+		return n.children().first()
+	}
+	for ; n.parent != nil; n = n.parent {
+		if siblings := n.parent.children(); w.siblings != siblings {
+			chunk, at, found := siblings.locate(n.name(), n.parent.prefix())
+			assert(found, "a node is not among its parent's children")
+			*w = walker{siblings, chunk, at}
+		}
+		if w.at++; w.at == len(w.siblings.chunks[w.chunk]) {
+			w.chunk, w.at = w.chunk+1, 0
+		}
+		if w.chunk < len(w.siblings.chunks) {
+			return w.siblings.chunks[w.chunk][w.at]
+		}
+		w.siblings = nil
+	}
+	return nil
+}
+
 // nextInSubtree is next that ends with the subtree at path.
 func nextInSubtree(n *znode, path string) *znode {
 	if n = next(n); n == nil || path != pathRoot && !strings.HasPrefix(n.path(), path+"/") {

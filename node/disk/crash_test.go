@@ -84,7 +84,7 @@ func (l *life) apply() {
 func (l *life) snapshot() error {
 	s := l.disk.BeginSnapshot(l.state)
 	defer l.disk.EndSnapshot(s)
-	return l.disk.WriteSnapshot(s, func(take func()) bool { take(); return true })
+	return l.disk.WriteSnapshot(s, func(take func()) bool { take(); return true }, nil)
 }
 
 // install takes in a snapshot of a leader that is n records further.

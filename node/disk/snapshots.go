@@ -32,12 +32,14 @@ func (d *Disk) BeginSnapshot(s *replica.State) *Snapshot {
 
 // WriteSnapshot writes s to its end. step is called around every piece of the
 // image that is taken from the tree, so that the caller can hold its lock, and
-// reports false to give up.
-func (d *Disk) WriteSnapshot(s *Snapshot, step func(take func()) bool) error {
+// reports false to give up. pace is called between pieces of the work, for the
+// caller to rest; nil for none.
+func (d *Disk) WriteSnapshot(s *Snapshot, step func(take func()) bool, pace func()) error {
 	w, err := snapshot.Create(d.opt.FS, d.dir.SnapDir(), s.header)
 	if err != nil {
 		return err
 	}
+	w.Pace = pace
 	var buf []byte
 	for done := false; !done; {
 		if !step(func() { buf, done = s.img.Next(buf[:0], imageNodesPerStep) }) {
@@ -45,6 +47,9 @@ func (d *Disk) WriteSnapshot(s *Snapshot, step func(take func()) bool) error {
 		}
 		if _, err := w.Write(buf); err != nil {
 			return errors.Join(err, w.Abort())
+		}
+		if pace != nil {
+			pace()
 		}
 	}
 	if _, err := w.Commit(); err != nil { // reads it back

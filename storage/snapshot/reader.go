@@ -130,16 +130,23 @@ func (r *Reader) Close() error {
 
 // Verify reads a snapshot to its end.
 func Verify(fsys vfs.FS, dir, name string) error {
-	_, err := verify(fsys, path.Join(dir, name), name)
+	_, err := verify(fsys, path.Join(dir, name), name, nil)
 	return err
 }
 
-func verify(fsys vfs.FS, file, name string) (size int64, err error) {
+func verify(fsys vfs.FS, file, name string, pace func()) (size int64, err error) {
 	r, err := open(fsys, file, name)
 	if err != nil {
 		return 0, err
 	}
-	_, err = io.Copy(io.Discard, r)
+	for buf := make([]byte, blockBytes); err == nil; {
+		if _, err = r.Read(buf); err == nil && pace != nil {
+			pace()
+		}
+	}
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
 	return r.blocks.size, errors.Join(err, r.Close())
 }
 

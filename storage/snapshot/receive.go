@@ -72,7 +72,7 @@ func (r *Receiver) Install() (Info, error) {
 	if err := f.Close(); err != nil {
 		return Info{}, errors.Join(err, r.fs.Remove(r.temp))
 	}
-	return install(r.fs, r.dir, r.temp, Name(r.zxid))
+	return install(r.fs, r.dir, r.temp, Name(r.zxid), nil)
 }
 
 // check refuses a snapshot of another cluster.

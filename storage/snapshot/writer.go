@@ -11,6 +11,9 @@ import (
 	"github.com/zabkeeper/zabkeeper/storage/vfs"
 )
 
+// windowBytes is how far back the compression looks.
+const windowBytes = 256 << 10
+
 // Writer writes a snapshot. It ends with Commit or Abort.
 type Writer struct {
 	fs      vfs.FS
@@ -23,6 +26,9 @@ type Writer struct {
 	body    int64
 	bodySum uint32
 	err     error // the first one; everything later repeats it
+	// Pace, where it is set, is called between pieces of the work that Commit
+	// does, so that the caller can rest.
+	Pace func()
 }
 
 // Create begins the snapshot of h.Zxid in dir.
@@ -38,8 +44,10 @@ func Create(fsys vfs.FS, dir string, h Header) (*Writer, error) {
 		return nil, fmt.Errorf("snapshot: create: %w", err)
 	}
 	w.blocks = blockWriter{f: f}
+	// A small window: with the default of 4 MiB and little memory the encoder
+	// moves its whole window for every block, which costs more than compressing.
 	w.encoder, err = zstd.NewWriter(&w.blocks, zstd.WithEncoderLevel(zstd.SpeedFastest),
-		zstd.WithEncoderConcurrency(1), zstd.WithLowerEncoderMem(true), zstd.WithEncoderCRC(false))
+		zstd.WithWindowSize(windowBytes), zstd.WithEncoderConcurrency(1), zstd.WithEncoderCRC(false))
 	if err == nil {
 		err = w.blocks.put(encoded)
 	}
@@ -75,7 +83,7 @@ func (w *Writer) Commit() (Info, error) {
 	if err := f.Close(); err != nil {
 		return Info{}, errors.Join(err, w.fs.Remove(w.temp))
 	}
-	return install(w.fs, w.dir, w.temp, w.name)
+	return install(w.fs, w.dir, w.temp, w.name, w.Pace)
 }
 
 func (w *Writer) finish() error {
@@ -107,9 +115,9 @@ func (w *Writer) Abort() error {
 }
 
 // install verifies a synced temporary file and gives it its name.
-func install(fsys vfs.FS, dir, temp, name string) (Info, error) {
+func install(fsys vfs.FS, dir, temp, name string, pace func()) (Info, error) {
 	z, _ := parseName(name)
-	size, err := verify(fsys, temp, name)
+	size, err := verify(fsys, temp, name, pace)
 	if err != nil {
 		return Info{}, errors.Join(err, fsys.Remove(temp))
 	}

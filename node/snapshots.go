@@ -22,6 +22,10 @@ type snapshotState struct {
 	urgent  atomic.Bool  // somebody waits
 }
 
+// nodeCostBytes is how many bytes of log cost as much as to write one more node
+// into a snapshot, with a margin of two.
+const nodeCostBytes = 512
+
 // snapshotRetry is how long a failed snapshot waits before it is tried again.
 const snapshotRetry = time.Minute
 
@@ -41,10 +45,11 @@ func (n *Node) considerSnapshot() {
 		records -= int64(last.Counter())
 	}
 	// A snapshot costs as much as the tree is large: a large one waits for twice as
-	// many records as it has nodes, so that the cost of a write stays flat. A
-	// restart that replays so many takes a second or two for a million.
+	// many records as it has nodes, or for half as many bytes as it has and what
+	// its nodes cost besides, so that the cost of a write stays flat. A restart
+	// that replays so many takes a second or two for a million.
 	recordsMin := max(int64(n.opt.SnapshotRecords/2+s.jitter), 2*int64(state.Tree.NodeCount()))
-	bytesMin := max(n.opt.SnapshotBytes, 3*state.Tree.DataBytes())
+	bytesMin := max(n.opt.SnapshotBytes, state.Tree.DataBytes()/2+int64(state.Tree.NodeCount())*nodeCostBytes)
 	if records >= recordsMin || n.disk.Bytes()-s.bytes >= bytesMin {
 		n.startSnapshot()
 	}

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -39,7 +40,11 @@ type Image struct {
 }
 
 // Missing says what disks lack here, empty for nothing.
-func Missing() string {
+//
+// It is found out once: scenarios that begin at one time would meet.
+var Missing = sync.OnceValue(missing)
+
+func missing() string {
 	if os.Geteuid() != 0 {
 		return "root"
 	}

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -25,7 +26,11 @@ const (
 var made atomic.Int64
 
 // Missing says what groups lack here, empty for nothing.
-func Missing() string {
+//
+// It is found out once: scenarios that begin at one time would meet.
+var Missing = sync.OnceValue(missing)
+
+func missing() string {
 	if os.Geteuid() != 0 {
 		return "root"
 	}

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -46,7 +47,11 @@ type Namespaces struct {
 }
 
 // Missing says what namespaces lack here, empty for nothing.
-func Missing() string {
+//
+// It is found out once: scenarios that begin at one time would meet.
+var Missing = sync.OnceValue(missing)
+
+func missing() string {
 	if os.Geteuid() != 0 {
 		return "root"
 	}

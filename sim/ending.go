@@ -25,7 +25,7 @@ func (w *World) finish() {
 		whole = w.breakOthers(r)
 	}
 	for _, s := range whole {
-		s.pausedUntil = 0
+		s.resume()
 		s.power, s.failSyncs = powerCut{}, false
 	}
 	if !w.awaitServing(whole, r) {

@@ -178,6 +178,14 @@ func (s *server) input(do func()) {
 
 func (s *server) pause(until int64) { s.pausedUntil = max(s.pausedUntil, until) }
 
+// resume ends a pause now; a turn that waits for its end comes early.
+func (s *server) resume() {
+	if s.pausedUntil > s.w.sched.now {
+		s.pausedUntil = 0
+		s.later(0, s.turn)
+	}
+}
+
 func (s *server) wake() {
 	if s.awake {
 		return

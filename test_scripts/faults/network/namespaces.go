@@ -93,10 +93,16 @@ func NewNamespaces(t testing.TB, n int, late bool) *Namespaces {
 	return s
 }
 
+// claiming is held while a subnet is looked for and taken: scenarios begin at
+// one time.
+var claiming sync.Mutex
+
 // claimSubnet takes the first part of the range that nobody has; the address on
 // the bridge is the claim.
 func (s *Namespaces) claimSubnet() {
 	s.t.Helper()
+	claiming.Lock()
+	defer claiming.Unlock()
 	for i := range subnets {
 		k := (os.Getpid() + i) % subnets
 		subnet := fmt.Sprintf("198.%d.%d", 18+k/256, k%256)

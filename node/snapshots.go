@@ -17,6 +17,8 @@ type snapshotState struct {
 	writing bool
 	jitter  int   // records by which this server's snapshots differ from others'
 	bytes   int64 // logged when the last one was begun
+	nodes   int64 // of the tree then, 0 before the first since the start
+	data    int64 // its bytes
 	retryAt time.Duration
 	waiting []zab.LinkID // links that need a snapshot that is being written
 	urgent  atomic.Bool  // somebody waits
@@ -46,10 +48,12 @@ func (n *Node) considerSnapshot() {
 	}
 	// A snapshot costs as much as the tree is large: a large one waits for twice as
 	// many records as it has nodes, or for half as many bytes as it has and what
-	// its nodes cost besides, so that the cost of a write stays flat. A restart
-	// that replays so many takes a second or two for a million.
-	recordsMin := max(int64(n.opt.SnapshotRecords/2+s.jitter), 2*int64(state.Tree.NodeCount()))
-	bytesMin := max(n.opt.SnapshotBytes, state.Tree.DataBytes()/2+int64(state.Tree.NodeCount())*nodeCostBytes)
+	// its nodes cost besides, so that the cost of a write stays flat. What counts is
+	// how large it was the last time: a tree that grows with every record would
+	// wait for ever. A restart that replays so many takes a second or two for a
+	// million.
+	recordsMin := max(int64(n.opt.SnapshotRecords/2+s.jitter), 2*s.nodes)
+	bytesMin := max(n.opt.SnapshotBytes, s.data/2+s.nodes*nodeCostBytes)
 	if records >= recordsMin || n.disk.Bytes()-s.bytes >= bytesMin {
 		n.startSnapshot()
 	}
@@ -60,6 +64,7 @@ func (n *Node) considerSnapshot() {
 func (n *Node) startSnapshot() {
 	s := &n.loop.snapshots
 	s.writing, s.jitter, s.bytes = true, 0, n.disk.Bytes()
+	s.nodes, s.data = int64(n.replica.State().Tree.NodeCount()), n.replica.State().Tree.DataBytes()
 	n.tree.Lock()
 	snap := n.disk.BeginSnapshot(n.replica.State())
 	n.tree.Unlock()

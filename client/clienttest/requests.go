@@ -39,7 +39,9 @@ func (c *conn) handle(body []byte) bool {
 	}
 	answer, code := c.do(h.Op, &r)
 	if action == DropAfter {
+		// Nothing comes after an answer that was lost: no later event either.
 		c.out = nil
+		delete(s.conns, c)
 		return false
 	}
 	zxid := s.tree.zxid

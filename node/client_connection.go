@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/zabkeeper/zabkeeper/node/auth"
+	"github.com/zabkeeper/zabkeeper/socket"
 	"github.com/zabkeeper/zabkeeper/tree"
 	"github.com/zabkeeper/zabkeeper/wire"
 	"github.com/zabkeeper/zabkeeper/zab/zxid"
@@ -25,6 +26,7 @@ type clientConn struct {
 	id     uint64
 	nc     net.Conn
 	raw    syscall.RawConn // nil where the connection is not a bare socket
+	sender *socket.Sender  // of the one who set flushing
 	host   string          // the client's address without the port
 	known  auth.Connection // complete before the handshake of the session
 	opened time.Time
@@ -67,12 +69,6 @@ type clientConn struct {
 	work        batchWork // the reader\'s own
 
 	stats connStats
-
-	// Scratch of writeNow; the one who set flushing owns it.
-	pendingWrite []byte
-	written      int
-	writeErr     error
-	tryWrite     func(uintptr) bool
 }
 
 // connStats is what cons and stat tell of a connection. c.mu guards it.
@@ -137,14 +133,8 @@ func (q *requestQueue) pop() {
 }
 
 func newClientConn(n *Node, id uint64, nc net.Conn) *clientConn {
-	c := &clientConn{n: n, id: id, nc: nc, host: hostOf(nc.RemoteAddr()), opened: time.Now()}
+	c := &clientConn{n: n, id: id, nc: nc, raw: socket.Raw(nc), sender: socket.NewSender(nc), host: hostOf(nc.RemoteAddr()), opened: time.Now()}
 	c.resume = sync.NewCond(&c.mu)
-	c.tryWrite = c.writeOnce
-	if s, ok := nc.(syscall.Conn); ok {
-		if raw, err := s.SyscallConn(); err == nil {
-			c.raw = raw
-		}
-	}
 	c.known.Address = c.host
 	c.addIdentities([]tree.Identity{{Scheme: "ip", ID: c.host}})
 	c.reader.Settings = n.opt.Settings

@@ -1,9 +1,7 @@
 package node
 
 import (
-	"errors"
 	"sync"
-	"syscall"
 	"time"
 )
 
@@ -49,7 +47,7 @@ func (c *clientConn) flush() {
 		b := c.out
 		c.out = nil
 		c.mu.Unlock()
-		n, err := c.writeNow(b)
+		n, err := c.sender.Try(b)
 		if err != nil {
 			c.abort()
 			return // flushing stays set: nothing is written any more
@@ -80,8 +78,7 @@ func (c *clientConn) flushed() {
 // drain waits for a slow client.
 func (c *clientConn) drain(b []byte, n int) {
 	for {
-		_ = c.nc.SetWriteDeadline(time.Now().Add(drainTimeout))
-		if _, err := c.nc.Write(b[n:]); err != nil {
+		if err := c.sender.Wait(b[n:], drainTimeout); err != nil {
 			c.abort()
 			return
 		}
@@ -96,40 +93,6 @@ func (c *clientConn) drain(b []byte, n int) {
 		b, n, c.out = c.out, 0, nil
 		c.mu.Unlock()
 	}
-}
-
-// writeNow writes as much as the socket takes without waiting.
-func (c *clientConn) writeNow(b []byte) (int, error) {
-	if c.raw == nil {
-		return 0, nil // no bare socket: drain does it
-	}
-	c.pendingWrite, c.written, c.writeErr = b, 0, nil
-	if err := c.raw.Write(c.tryWrite); err != nil {
-		return 0, err
-	}
-	c.pendingWrite = nil
-	return c.written, c.writeErr
-}
-
-// writeOnce is called with the bare descriptor; it never asks to be called
-// again, so that the caller does not wait.
-func (c *clientConn) writeOnce(fd uintptr) bool {
-	for len(c.pendingWrite) > 0 {
-		n, err := syscall.Write(int(fd), c.pendingWrite)
-		if n > 0 {
-			c.written += n
-			c.pendingWrite = c.pendingWrite[n:]
-		}
-		switch {
-		case errors.Is(err, syscall.EINTR):
-		case errors.Is(err, syscall.EAGAIN):
-			return true
-		case err != nil:
-			c.writeErr = err
-			return true
-		}
-	}
-	return true
 }
 
 // flusher writes for the connections that the loop answered, so that the loop

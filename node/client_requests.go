@@ -87,6 +87,7 @@ func (c *clientConn) hand(w *batchWork) {
 		c.n.admission.enter(w.writes)
 		c.n.inbox.submit(w.submits)
 		c.n.upgraded(w)
+		c.n.takeTurn()
 		w.submits, w.writes = w.submits[:0], 0
 		if cap(w.submits) > outBufferKeep {
 			w.submits = nil
@@ -279,6 +280,7 @@ func (c *clientConn) handWaiting() {
 	if w.writes > 0 {
 		c.n.admission.enter(w.writes)
 		c.n.inbox.submit(w.submits)
+		c.n.inbox.signal()
 		c.n.upgraded(&w)
 	}
 }

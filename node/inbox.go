@@ -33,22 +33,25 @@ func (b *inbox) signal() {
 	}
 }
 
-// post queues a function for the loop.
-func (b *inbox) post(do func()) { b.add(input{do: do}) }
+// post queues a function for the loop and wakes it.
+func (b *inbox) post(do func()) {
+	b.add(input{do: do})
+	b.signal()
+}
 
+// add queues one event. Whoever calls it sees to it that the loop runs.
 func (b *inbox) add(in input) {
 	b.mu.Lock()
 	b.inputs = append(b.inputs, in)
 	b.mu.Unlock()
-	b.signal()
 }
 
-// submit queues framed transactions of one connection.
+// submit queues framed transactions of one connection. Whoever calls it sees to
+// it that the loop runs.
 func (b *inbox) submit(framed []byte) {
 	b.mu.Lock()
 	b.submits = append(b.submits, framed...)
 	b.mu.Unlock()
-	b.signal()
 }
 
 // take returns all that waits and keeps the given, emptied, for what comes.

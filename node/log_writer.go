@@ -28,8 +28,9 @@ type logWriter struct {
 	done  bool
 	wake  chan struct{}
 
-	noRoom bool
-	behind atomic.Bool // the log was sealed before its last records were applied
+	pending atomic.Int64 // operations that are not done
+	noRoom  bool
+	behind  atomic.Bool // the log was sealed before its last records were applied
 }
 
 func newLogWriter(n *Node, d *disk.Disk) *logWriter {
@@ -40,6 +41,7 @@ func (w *logWriter) enqueue(ops []zab.PersistOp) {
 	if len(ops) == 0 {
 		return
 	}
+	w.pending.Add(int64(len(ops)))
 	w.mu.Lock()
 	w.queue = append(w.queue, ops...)
 	w.mu.Unlock()
@@ -131,15 +133,20 @@ func (w *logWriter) execute(ops []zab.PersistOp) error {
 	err := w.disk.Execute(ops, func(op *zab.PersistOp, chain uint64) {
 		seq, link := op.Seq, op.Link
 		if op.Kind == zab.PersistInstall {
-			w.n.inbox.post(func() { w.n.installed(link, seq, chain) })
-			return
+			w.n.inbox.add(input{do: func() { w.n.installed(link, seq, chain) }})
+		} else {
+			w.n.inbox.add(input{do: func() { w.n.replica.Persisted(seq, chain) }})
 		}
-		w.n.inbox.post(func() { w.n.replica.Persisted(seq, chain) })
+		if op != &ops[len(ops)-1] {
+			w.n.inbox.signal()
+		}
 	})
 	if err != nil {
 		return err
 	}
 	w.n.counters.fsync.observe(time.Since(start))
+	w.pending.Add(-int64(len(ops)))
+	w.n.takeTurn()
 	w.headroom()
 	return nil
 }

@@ -36,6 +36,8 @@ type loopState struct {
 	why        string                                // of the present role, in words
 	removed    bool                                  // was a member and is none any more
 	servedLast time.Duration                         // when there was a leader, or the start
+	inputs     []input                               // of the round
+	submits    []byte
 }
 
 type syncWaiter struct {
@@ -52,40 +54,6 @@ func (l *loopState) init() {
 	l.warned = make(map[zxid.ServerID]bool)
 	l.rows = make(map[zxid.ServerID]wire.EnsembleServer)
 	l.servedLast = monotonic()
-}
-
-// run is the loop: take all that waits, step, carry out.
-func (n *Node) run() {
-	defer n.writer.finish()
-	timer := time.NewTicker(tickEvery)
-	defer timer.Stop()
-	var inputs []input
-	var submits []byte
-	n.tick()
-	n.carryOut()
-	for {
-		select {
-		case <-n.inbox.wake:
-		case <-timer.C:
-		case <-n.stop:
-			return
-		}
-		// Time first: authority that is over must be given up before anything
-		// that waits in the inbox is looked at (T6).
-		if monotonic()-n.loop.lastTick >= tickEvery/2 {
-			n.tick()
-		}
-		inputs, submits = n.inbox.take(inputs, submits)
-		for i := range inputs {
-			n.handle(&inputs[i])
-			inputs[i] = input{}
-		}
-		eachFramed(submits, n.replica.Submit)
-		if cap(submits) > 4<<20 {
-			submits = nil
-		}
-		n.carryOut()
-	}
 }
 
 func (n *Node) handle(in *input) {
@@ -162,7 +130,11 @@ func (n *Node) sendAll(rd *replica.Ready) {
 		if n.faults.enabled {
 			messages = n.faultySend(id, messages)
 		}
-		t.Send(id, messages)
+		if n.busy() {
+			t.Send(id, messages)
+		} else {
+			t.SendNow(id, messages)
+		}
 		delete(l.send, id)
 	}
 	l.sendOrder = l.sendOrder[:0]
@@ -186,13 +158,26 @@ func (n *Node) apply() {
 	n.considerSnapshot()
 }
 
+// flushDirty sends what was answered: itself where that is quickly done, else
+// through the flusher, so that the next batch need not wait.
 func (n *Node) flushDirty() {
-	if len(n.loop.dirty) > 0 {
-		n.flusher.add(n.loop.dirty)
-		clear(n.loop.dirty)
-		n.loop.dirty = n.loop.dirty[:0]
+	dirty := n.loop.dirty
+	switch {
+	case len(dirty) == 0:
+		return
+	case len(dirty) <= flushAtOnce && !n.busy():
+		for _, c := range dirty {
+			c.flush()
+		}
+	default:
+		n.flusher.add(dirty)
 	}
+	clear(dirty)
+	n.loop.dirty = dirty[:0]
 }
+
+// flushAtOnce is how many connections the loop itself writes to.
+const flushAtOnce = 4
 
 // noteServing follows the replica into and out of service.
 func (n *Node) noteServing() {

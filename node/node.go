@@ -158,6 +158,7 @@ type Node struct {
 	locals    localSessions
 	bucket    tokenBucket
 	throttled throttleCounters
+	turn      turn
 	loop      loopState
 
 	stop     chan struct{}

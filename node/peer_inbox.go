@@ -95,6 +95,7 @@ func (p peerInbox) DialFailed(id zxid.ServerID, refused bool) {
 // Messages implements peer.Handler.
 func (p peerInbox) Messages(id zab.LinkID, m []*zab.Message) {
 	p.n.inbox.add(input{link: id, msgs: slices.Clone(m)}) // the slice is the transport's
+	p.n.takeTurn()
 }
 
 // SnapshotBegin implements peer.Handler.

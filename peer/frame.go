@@ -151,6 +151,27 @@ func (w *frameWriter) payloadBytes() int { return len(w.enc.b) - frameHeaderSize
 
 // flush writes the frame and makes w empty.
 func (w *frameWriter) flush(dst io.Writer) error {
+	w.seal()
+	pieces := w.out // WriteTo consumes its receiver
+	_, err := pieces.WriteTo(dst)
+	clear(w.out)
+	w.reset()
+	return err
+}
+
+// appendTo appends the frame to dst and makes w empty.
+func (w *frameWriter) appendTo(dst []byte) []byte {
+	w.seal()
+	for _, p := range w.out {
+		dst = append(dst, p...)
+	}
+	clear(w.out)
+	w.reset()
+	return dst
+}
+
+// seal fills in the header and puts the pieces of the frame into w.out.
+func (w *frameWriter) seal() {
 	b, from, sum := w.enc.b, frameHeaderSize, uint32(0)
 	w.out = w.out[:0]
 	at := 0
@@ -163,9 +184,4 @@ func (w *frameWriter) flush(dst io.Writer) error {
 	w.out = append(w.out, b[at:])
 	binary.BigEndian.PutUint32(b, uint32(w.payloadBytes()))
 	binary.BigEndian.PutUint32(b[4:], sum)
-	pieces := w.out // WriteTo consumes its receiver
-	_, err := pieces.WriteTo(dst)
-	clear(w.out)
-	w.reset()
-	return err
 }

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/zabkeeper/zabkeeper/socket"
 	"github.com/zabkeeper/zabkeeper/zab"
 	"github.com/zabkeeper/zabkeeper/zab/zxid"
 )
@@ -21,10 +22,12 @@ type link struct {
 	conn *connection
 	work sync.WaitGroup // writer and snapshot goroutines
 	wake chan struct{}  // the writer has something to look at
+	out  output         // of whoever set writing
 	// ended is closed when the link has failed; nothing waits longer than that.
 	ended chan struct{}
 
 	mu         sync.Mutex
+	writing    bool  // somebody is sending a frame
 	why        error // why it ended
 	draining   error // why it ends when the queue is empty
 	patience   *time.Timer
@@ -47,7 +50,7 @@ type queued struct {
 func newLink(t *Transport, c *connection, h Hello) *link {
 	c.frames.max = FrameBytesMax
 	return &link{t: t, id: zab.LinkID(t.lastID.Add(1)), peer: h.Server, inc: h.Incarnation, conn: c,
-		wake: make(chan struct{}, 1), ended: make(chan struct{})}
+		out: output{frame: newFrameWriter(), socket: socket.NewSender(c.Conn)}, wake: make(chan struct{}, 1), ended: make(chan struct{})}
 }
 
 func (t *Transport) linkAccepted(c *connection, h Hello) { t.runLink(newLink(t, c, h), true) }

@@ -2,17 +2,19 @@ package peer
 
 import (
 	"fmt"
+	"math"
 	"slices"
 
+	"github.com/zabkeeper/zabkeeper/socket"
 	"github.com/zabkeeper/zabkeeper/zab"
 )
 
-// send queues messages for the writer.
-func (l *link) send(m []zab.Message) {
+// send queues messages. It returns false when the link ends.
+func (l *link) send(m []zab.Message) bool {
 	l.mu.Lock()
 	if l.draining != nil || l.why != nil {
 		l.mu.Unlock()
-		return
+		return false
 	}
 	var err error
 	for i := range m {
@@ -24,9 +26,8 @@ func (l *link) send(m []zab.Message) {
 	if err != nil {
 		l.t.count.linksOverflowed.Add(1)
 		l.fail(err)
-		return
 	}
-	l.signal()
+	return err == nil
 }
 
 func (l *link) enqueue(m *zab.Message) error {
@@ -56,37 +57,115 @@ func (l *link) enqueue(m *zab.Message) error {
 	return nil
 }
 
+// output is what a frame on its way out needs.
+type output struct {
+	frame  *frameWriter
+	socket *socket.Sender
+	batch  []zab.Message
+	flat   []byte // a short frame in one piece
+	rest   []byte // of flat, what the socket did not take
+}
+
 // write sends what is queued, everything that waits in one frame and one write,
 // until the link ends.
 func (l *link) write() {
-	w := newFrameWriter()
-	var batch []zab.Message
 	for {
-		var drained bool
-		batch, drained = l.take(batch[:0])
-		if len(batch) == 0 {
-			if drained {
-				l.finish()
+		some, drained := l.claim(math.MaxInt)
+		if some {
+			if err := l.writeFrame(); err != nil {
+				l.fail(err)
 				return
 			}
-			select {
-			case <-l.wake:
-				continue
-			case <-l.ended:
-				return
-			}
+			l.release()
+			continue
 		}
-		for i := range batch {
-			w.add(l.t.opt.Self, &batch[i])
+		if drained {
+			l.finish()
+			return
 		}
-		l.t.count.framesSent.Add(1)
-		l.t.count.bytesSent.Add(uint64(frameHeaderSize + w.payloadBytes()))
-		clear(batch)
-		if err := w.flush(l.conn.Conn); err != nil {
-			l.fail(err)
+		select {
+		case <-l.wake:
+		case <-l.ended:
 			return
 		}
 	}
+}
+
+// pushBytesMax is how much may wait for push to send it: more is worth the wake-up
+// of the writer, which takes its time for it.
+const pushBytesMax = 16 << 10
+
+// push sends what is queued without waiting, or leaves it to the writer.
+func (l *link) push() {
+	if some, _ := l.claim(pushBytesMax); !some {
+		l.signal()
+		return
+	}
+	if err := l.tryFrame(); err != nil {
+		l.fail(err)
+		return
+	}
+	if l.release() {
+		l.signal()
+	}
+}
+
+// claim takes the right to write together with what goes into the next frame,
+// unless that right is taken, or there is nothing, or more than bytesMax wait, or
+// what only the writer sends. Whoever has it calls release.
+func (l *link) claim(bytesMax int) (some, drained bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.writing || l.queueBytes > bytesMax || bytesMax == pushBytesMax && (len(l.out.rest) > 0 || l.outgoing != nil) {
+		return false, false
+	}
+	l.out.batch = l.out.batch[:0]
+	if len(l.out.rest) == 0 {
+		drained = l.take()
+	}
+	l.writing = len(l.out.batch) > 0 || len(l.out.rest) > 0
+	return l.writing, drained && !l.writing
+}
+
+// release gives the right to write back and reports whether there is more for
+// the writer, who may have been refused it.
+func (l *link) release() (more bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.writing = false
+	return l.head < len(l.queue) || len(l.urgent) > 0 || len(l.out.rest) > 0 || l.ack != nil || l.outgoing != nil || l.draining != nil
+}
+
+// fill encodes the batch.
+func (l *link) fill() {
+	o := &l.out
+	for i := range o.batch {
+		o.frame.add(l.t.opt.Self, &o.batch[i])
+	}
+	l.t.count.framesSent.Add(1)
+	l.t.count.bytesSent.Add(uint64(frameHeaderSize + o.frame.payloadBytes()))
+	clear(o.batch)
+}
+
+// writeFrame sends what a push left, or the batch, and waits for the socket.
+func (l *link) writeFrame() error {
+	if o := &l.out; len(o.rest) > 0 {
+		_, err := l.conn.Write(o.rest)
+		o.rest = nil
+		return err
+	}
+	l.fill()
+	return l.out.frame.flush(l.conn.Conn)
+}
+
+// tryFrame sends as much of the batch as the socket takes at once.
+func (l *link) tryFrame() error {
+	l.fill()
+	o := &l.out
+	o.flat = o.frame.appendTo(o.flat[:0])
+	n, err := o.socket.Try(o.flat)
+	o.rest = o.flat[n:]
+	return err
 }
 
 // finish says goodbye the way that lets the other side read everything: the
@@ -101,11 +180,9 @@ func (l *link) finish() {
 
 // take moves what goes into the next frame to batch: what is urgent, then the
 // next piece of a snapshot, or as much of the queue as one write should carry.
-// drained says that there is nothing and the link is to end.
-func (l *link) take(batch []zab.Message) (_ []zab.Message, drained bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	batch = append(batch, l.urgent...)
+// drained says that there is nothing and the link is to end. l.mu is held.
+func (l *link) take() (drained bool) {
+	batch := append(l.out.batch, l.urgent...)
 	l.urgent = l.urgent[:0]
 	if l.ack != nil {
 		batch = append(batch, *l.ack)
@@ -137,5 +214,6 @@ func (l *link) take(batch []zab.Message) (_ []zab.Message, drained bool) {
 		default:
 		}
 	}
-	return batch, l.draining != nil && l.outgoing == nil && l.head == len(l.queue)
+	l.out.batch = batch
+	return l.draining != nil && l.outgoing == nil && l.head == len(l.queue)
 }

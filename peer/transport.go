@@ -259,8 +259,17 @@ func (t *Transport) dialLeader(to zxid.ServerID) {
 // is the caller's again when the call returns; what the messages refer to must
 // not change any more.
 func (t *Transport) Send(id zab.LinkID, m []zab.Message) {
-	if l := t.link(id); l != nil {
-		l.send(m)
+	if l := t.link(id); l != nil && l.send(m) {
+		l.signal()
+	}
+}
+
+// SendNow is Send for when little is under way: it writes to the socket itself,
+// as far as that takes it without waiting, and spares the wake-up of the link's
+// writer.
+func (t *Transport) SendNow(id zab.LinkID, m []zab.Message) {
+	if l := t.link(id); l != nil && l.send(m) {
+		l.push()
 	}
 }
 

@@ -15,8 +15,15 @@ const (
 	gcPercentLeast  = 20
 	gcPercentMost   = 400
 	gcAdjustEvery   = 2 * time.Second
-	heapLiveMetric  = "/gc/heap/live:bytes"
 	gcPercentEnvVar = "GOGC"
+)
+
+// A server that does hardly anything gives back what the load before had it
+// take, once for every load.
+const (
+	idleAllocatedBytes = 1 << 20 // between two looks
+	idleLooks          = 2       // in a row
+	loadAllocatedBytes = 32 << 20
 )
 
 // relaxCollector suits recovery, which builds a large heap and throws little of
@@ -27,22 +34,27 @@ func relaxCollector() {
 	}
 }
 
-// paceCollector adjusts the garbage collector to the size of the live heap until
-// stop is closed. Whoever sets GOGC decides instead.
+// paceCollector adjusts the garbage collector to the size of the live heap and
+// gives memory back in quiet times, until stop is closed. Whoever sets GOGC
+// decides instead.
 func paceCollector(stop <-chan struct{}) {
 	if os.Getenv(gcPercentEnvVar) != "" {
 		return
 	}
-	sample := []metrics.Sample{{Name: heapLiveMetric}}
+	sample := []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/gc/heap/allocs:bytes"}}
 	t := time.NewTicker(gcAdjustEvery)
 	defer t.Stop()
 	set := 0
+	var quiet quietness
 	for {
 		metrics.Read(sample)
 		percent := gcPercent(sample[0].Value.Uint64())
 		if percent != set {
 			debug.SetGCPercent(percent)
 			set = percent
+		}
+		if quiet.look(sample[1].Value.Uint64()) {
+			debug.FreeOSMemory()
 		}
 		select {
 		case <-t.C:
@@ -57,4 +69,26 @@ func gcPercent(liveBytes uint64) int {
 		return gcPercentMost
 	}
 	return int(min(max(heapSlackBytes*100/liveBytes, gcPercentLeast), gcPercentMost))
+}
+
+// quietness tells when a load is over.
+type quietness struct {
+	seen  uint64 // bytes allocated up to the last look
+	freed uint64 // up to when memory was given back, or the start
+	looks int    // in a row with hardly anything allocated
+}
+
+// look takes the bytes that were allocated up to now and reports whether it is
+// time to give memory back.
+func (q *quietness) look(allocated uint64) bool {
+	q.looks++
+	if allocated-q.seen > idleAllocatedBytes {
+		q.looks = 0
+	}
+	q.seen = allocated
+	if q.looks < idleLooks || allocated-q.freed < loadAllocatedBytes {
+		return false
+	}
+	q.freed = allocated
+	return true
 }

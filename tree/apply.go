@@ -40,7 +40,19 @@ func (t *Tree) Apply(z zxid.Zxid, txn *Transaction, w *WatchRegistry, sink Event
 		}
 	}
 	t.events = emptied(t.events)
+	t.freeRemoved()
 	t.digests.note(z, t.digest)
+}
+
+// freeRemoved gives up the places of the nodes that are gone for good.
+func (t *Tree) freeRemoved() {
+	if len(t.removed) == 0 {
+		return
+	}
+	for _, n := range t.removed {
+		t.nodes.free(n)
+	}
+	t.removed = emptied(t.removed)
 }
 
 func (t *Tree) apply(c *change, txn *Transaction, res *Result) wire.ErrorCode {
@@ -170,6 +182,9 @@ func (t *Tree) remove(c *change, n *znode) {
 	t.open(parent)
 	parent.kin().pzxid = c.zxid
 	t.seal(parent)
+	if !c.undoable {
+		t.removed = append(t.removed, n)
+	}
 }
 
 func (t *Tree) setData(c *change, req *wire.SetDataRequest, res *OpResult) wire.ErrorCode {
@@ -231,13 +246,13 @@ func (t *Tree) setACL(c *change, r *wire.Reader, res *OpResult) wire.ErrorCode {
 	if code != wire.OK {
 		return code
 	}
-	if req.Version != -1 && req.Version != n.aversion {
+	if req.Version != -1 && req.Version != n.aversion() {
 		return wire.ErrBadVersion
 	}
 	t.open(n)
 	old := n.acl
 	n.acl = t.acls.use(rawACL).id
-	n.aversion++
+	n.kin().aversion++
 	t.acls.release(old)
 	t.seal(n)
 	res.Path, res.Stat = n.path(), n.stat()

@@ -93,8 +93,19 @@ func (t *Tree) multi(c *change, body []byte, res *Result) wire.ErrorCode {
 	if failed != wire.OK {
 		t.rollBack(res)
 	}
-	t.undos = emptied(t.undos)
+	t.forgetUndos(undoDelete)
 	return wire.OK
+}
+
+// forgetUndos ends what may be taken back. The nodes of the steps of this kind are
+// gone then: what was deleted, or after takeAllBack, what was created.
+func (t *Tree) forgetUndos(gone undoKind) {
+	for i := range t.undos {
+		if t.undos[i].kind == gone {
+			t.removed = append(t.removed, t.undos[i].node)
+		}
+	}
+	t.undos = emptied(t.undos)
 }
 
 // takeAllBack undoes a transaction that failed half way.
@@ -102,6 +113,7 @@ func (t *Tree) takeAllBack() {
 	for i := len(t.undos) - 1; i >= 0; i-- {
 		t.takeBack(&t.undos[i])
 	}
+	t.forgetUndos(undoCreate)
 	t.dropDirtyQuotas()
 	t.events = emptied(t.events)
 }

@@ -71,7 +71,7 @@ func (t *Tree) createParents(c *change, req *wire.CreateRequest, res *OpResult) 
 		if code != wire.OK {
 			t.takeAllBack()
 		}
-		t.undos = emptied(t.undos)
+		t.forgetUndos(undoDelete)
 	}
 	if code != wire.OK {
 		return code

@@ -178,14 +178,16 @@ func fullDigest(t *Tree) uint64 {
 	var sum uint64
 	found := 0
 	for i := range t.nodes.shards {
-		for _, n := range t.nodes.shards[i].nodes {
-			if n != nil {
+		for _, e := range t.nodes.shards[i].entries {
+			if e.id != 0 {
+				n := t.nodes.at(e.id)
 				found++
 				sum += t.statTerm(n) + dataTerm(n)
 			}
 		}
 	}
 	assert(found == t.nodes.len(), "the index counts %d nodes and has %d", t.nodes.len(), found)
+	assert(found == t.nodes.places(), "%d nodes are in the tree, and %d places are taken", found, t.nodes.places())
 	for _, s := range t.sessions {
 		sum += s.term()
 	}

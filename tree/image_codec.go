@@ -80,7 +80,7 @@ func appendImageNode(dst []byte, n *znode) []byte {
 		dst = binary.LittleEndian.AppendUint64(dst, v)
 	}
 	dst = binary.LittleEndian.AppendUint32(dst, uint32(n.version))
-	dst = binary.LittleEndian.AppendUint32(dst, uint32(n.aversion))
+	dst = binary.LittleEndian.AppendUint32(dst, uint32(n.aversion()))
 	dst = binary.LittleEndian.AppendUint32(dst, n.acl)
 	hasData := byte(1)
 	if n.data() == nil {
@@ -96,36 +96,36 @@ func appendImageEnd(dst []byte, nodes uint64) []byte {
 	return endRecord(binary.LittleEndian.AppendUint64(dst, nodes), start)
 }
 
-// decodeImageNode returns a node whose path and data are its own.
-func decodeImageNode(b []byte) (*znode, bool) {
+// decodeImageNode fills in a node that is zero. Its path and data are its own.
+func decodeImageNode(n *znode, b []byte) bool {
 	if len(b) < nodeFixedBytes {
-		return nil, false
+		return false
 	}
 	var v [7]uint64
 	for i := range v {
 		v[i] = binary.LittleEndian.Uint64(b[8*i:])
 	}
-	n := &znode{czxid: zxid.Zxid(v[0]), mzxid: zxid.Zxid(v[1]), ctime: int64(v[3]), mtime: int64(v[4])}
-	if pzxid, created, owner := zxid.Zxid(v[2]), int64(v[5]), v[6]; pzxid != n.czxid || created != 0 || owner != 0 {
-		n.family = &family{pzxid: pzxid, created: created, owner: owner}
-	}
+	n.czxid, n.mzxid, n.ctime, n.mtime = zxid.Zxid(v[0]), zxid.Zxid(v[1]), int64(v[3]), int64(v[4])
 	b = b[7*8:]
 	n.version = int32(binary.LittleEndian.Uint32(b))
-	n.aversion = int32(binary.LittleEndian.Uint32(b[4:]))
+	f := family{pzxid: zxid.Zxid(v[2]), created: int64(v[5]), owner: v[6], aversion: int32(binary.LittleEndian.Uint32(b[4:]))}
+	if f.pzxid != n.czxid || f.created != 0 || f.owner != 0 || f.aversion != 0 {
+		n.family = &f
+	}
 	n.acl = binary.LittleEndian.Uint32(b[8:])
 	hasData := b[13]
 	n.kind = nodeKind(b[12])
 	pathBytes, b := binary.LittleEndian.Uint32(b[14:]), b[18:]
 	if uint64(pathBytes) > uint64(len(b)) || n.kind >= kindCount || hasData > 1 || hasData == 0 && len(b) > int(pathBytes) {
-		return nil, false
+		return false
 	}
 	if pathBytes == 0 {
-		return nil, false
+		return false
 	}
 	var data []byte
 	if hasData == 1 {
 		data = b[pathBytes:]
 	}
 	setText(n, b[:pathBytes], data)
-	return n, true
+	return true
 }

@@ -1,27 +1,35 @@
 package tree
 
-import "hash/maphash"
+import (
+	"hash/maphash"
+	"unsafe"
+)
 
 // indexShards is how many tables an index has, a power of two. Each grows on its
 // own, so no transaction waits for a million entries to move.
 const indexShards = 256
 
-// pathIndex finds nodes by their path, which the nodes themselves hold: twelve
-// bytes and some slack a node, half of what a map with the path as its key takes.
-// The seed is the process's own, so nobody can make paths that collide, and
-// nothing depends on the order of the entries.
+// pathIndex holds the nodes and finds them by their path, which they hold
+// themselves: eight bytes and some slack a node. The seed is the process's own, so
+// nobody can make paths that collide, and nothing depends on the order of the
+// entries.
 type pathIndex struct {
+	nodeStore
 	seed   maphash.Seed
 	count  int
 	shards [indexShards]indexShard
 }
 
-// indexShard is a table with open addressing. Both slices have the same length, a
-// power of two, or none.
+// indexShard is a table with open addressing. Its length is a power of two, or 0.
 type indexShard struct {
-	hashes []uint32
-	nodes  []*znode // nil is free
-	used   int
+	entries []indexEntry
+	used    int
+}
+
+// indexEntry is free where id is 0.
+type indexEntry struct {
+	hash uint32
+	id   nodeID
 }
 
 func newPathIndex() *pathIndex { return &pathIndex{seed: maphash.MakeSeed()} }
@@ -35,59 +43,52 @@ func (x *pathIndex) find(path string) *znode {
 	if s.used == 0 {
 		return nil
 	}
-	mask := uint32(len(s.nodes) - 1)
+	mask := uint32(len(s.entries) - 1)
 	for i := uint32(h) & mask; ; i = (i + 1) & mask {
-		n := s.nodes[i]
-		if n == nil || s.hashes[i] == uint32(h) && n.path() == path {
-			return n
+		e := s.entries[i]
+		if e.id == 0 {
+			return nil
+		}
+		if e.hash == uint32(h) {
+			if n := x.at(e.id); n.path() == path {
+				return n
+			}
 		}
 	}
 }
 
 // findBytes is find for a path in a request.
 func (x *pathIndex) findBytes(path []byte) *znode {
-	h := maphash.Bytes(x.seed, path)
-	s := &x.shards[h>>56]
-	if s.used == 0 {
-		return nil
-	}
-	mask := uint32(len(s.nodes) - 1)
-	for i := uint32(h) & mask; ; i = (i + 1) & mask {
-		n := s.nodes[i]
-		if n == nil || s.hashes[i] == uint32(h) && n.path() == string(path) {
-			return n
-		}
-	}
+	return x.find(unsafe.String(unsafe.SliceData(path), len(path))) // find keeps nothing of it
 }
 
 // insert adds a node whose path is not in the index.
 func (x *pathIndex) insert(n *znode) {
 	h := maphash.String(x.seed, n.path())
 	s := &x.shards[h>>56]
-	if (s.used+1)*16 > len(s.nodes)*13 {
+	if (s.used+1)*16 > len(s.entries)*13 {
 		s.grow()
 	}
-	s.place(uint32(h), n)
+	s.place(indexEntry{uint32(h), n.id})
 	s.used++
 	x.count++
 }
 
-func (s *indexShard) place(h uint32, n *znode) {
-	mask := uint32(len(s.nodes) - 1)
-	i := h & mask
-	for s.nodes[i] != nil {
+func (s *indexShard) place(e indexEntry) {
+	mask := uint32(len(s.entries) - 1)
+	i := e.hash & mask
+	for s.entries[i].id != 0 {
 		i = (i + 1) & mask
 	}
-	s.hashes[i], s.nodes[i] = h, n
+	s.entries[i] = e
 }
 
 func (s *indexShard) grow() {
-	old := *s
-	size := max(4, 2*len(old.nodes))
-	s.hashes, s.nodes = make([]uint32, size), make([]*znode, size)
-	for i, n := range old.nodes {
-		if n != nil {
-			s.place(old.hashes[i], n)
+	old := s.entries
+	s.entries = make([]indexEntry, max(4, 2*len(old)))
+	for _, e := range old {
+		if e.id != 0 {
+			s.place(e)
 		}
 	}
 }
@@ -98,19 +99,19 @@ func (x *pathIndex) remove(n *znode) {
 	h := maphash.String(x.seed, n.path())
 	s := &x.shards[h>>56]
 	assert(s.used > 0, "a node is removed from an empty index")
-	mask := uint32(len(s.nodes) - 1)
+	mask := uint32(len(s.entries) - 1)
 	i := uint32(h) & mask
-	for s.nodes[i] != n {
-		assert(s.nodes[i] != nil, "a node is removed that is not in the index")
+	for s.entries[i].id != n.id {
+		assert(s.entries[i].id != 0, "a node is removed that is not in the index")
 		i = (i + 1) & mask
 	}
-	for j := (i + 1) & mask; s.nodes[j] != nil; j = (j + 1) & mask {
-		if home := s.hashes[j] & mask; (j-home)&mask >= (j-i)&mask {
-			s.hashes[i], s.nodes[i] = s.hashes[j], s.nodes[j]
+	for j := (i + 1) & mask; s.entries[j].id != 0; j = (j + 1) & mask {
+		if home := s.entries[j].hash & mask; (j-home)&mask >= (j-i)&mask {
+			s.entries[i] = s.entries[j]
 			i = j
 		}
 	}
-	s.nodes[i] = nil
+	s.entries[i] = indexEntry{}
 	s.used--
 	x.count--
 }

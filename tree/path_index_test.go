@@ -18,12 +18,13 @@ func TestPathIndex(t *testing.T) {
 		for range 20_000 {
 			path := paths[r.IntN(len(paths))]
 			if n := twin[path]; n == nil {
-				n = &znode{}
+				n = x.allocate()
 				setText(n, path, nil)
 				x.insert(n)
 				twin[path] = n
 			} else if r.IntN(3) > 0 {
 				x.remove(n)
+				x.free(n)
 				delete(twin, path)
 			}
 		}
@@ -52,7 +53,7 @@ func TestPathIndexClosesGaps(t *testing.T) {
 		x := newPathIndex()
 		var in []*znode
 		for len(in) < 13*indexShards/2 {
-			n := &znode{}
+			n := x.allocate()
 			setText(n, fmt.Sprintf("/%d/%d", seed, len(in)), nil)
 			x.insert(n)
 			in = append(in, n)

@@ -34,11 +34,12 @@ func (t *Tree) place(c *change, parent *znode, w *newNode) (*znode, wire.ErrorCo
 	case w.kind == kindEphemeral && c.session == 0:
 		return nil, wire.ErrSessionExpired
 	}
-	n := &znode{czxid: c.zxid, mzxid: c.zxid, ctime: c.timeMs, mtime: c.timeMs, kind: w.kind}
-	setText(n, path, w.data)
-	if c.settings&SettingEnforceQuota != 0 && t.exceedsQuota(n.path(), 1, int64(len(w.data))) {
+	if c.settings&SettingEnforceQuota != 0 && t.exceedsQuota(string(path), 1, int64(len(w.data))) {
 		return nil, wire.ErrQuotaExceeded
 	}
+	n := t.nodes.allocate()
+	n.czxid, n.mzxid, n.ctime, n.mtime, n.kind = c.zxid, c.zxid, c.timeMs, c.timeMs, w.kind
+	setText(n, path, w.data)
 	switch w.kind {
 	case kindEphemeral:
 		n.kin().owner = c.session

@@ -145,8 +145,8 @@ func (rs *restorer) readSession(b []byte) bool {
 }
 
 func (rs *restorer) readNode(b []byte) bool {
-	n, ok := decodeImageNode(b)
-	if !ok || wire.CheckPath(n.path()) != wire.OK || rs.t.nodes.find(n.path()) != nil {
+	n := rs.t.nodes.allocate()
+	if !decodeImageNode(n, b) || wire.CheckPath(n.path()) != wire.OK || rs.t.nodes.find(n.path()) != nil {
 		return false
 	}
 	a := rs.acls[n.acl]

@@ -37,6 +37,7 @@ type Tree struct {
 	// Scratch space of Apply.
 	events      []pendingEvent
 	undos       []undo
+	removed     []*znode // for good, by the transaction at hand
 	pathScratch []byte
 	aclScratch  []byte
 }
@@ -58,11 +59,13 @@ func New() *Tree {
 	open := wire.NewACLs(wire.WorldAnyone(wire.PermAll)).Bytes()
 	read := wire.NewACLs(wire.WorldAnyone(wire.PermRead)).Bytes()
 	for _, path := range [...]string{pathRoot, pathSystem, pathQuota} {
-		n := &znode{acl: t.acls.use(open).id}
+		n := t.nodes.allocate()
+		n.acl = t.acls.use(open).id
 		setText(n, path, []byte{})
 		t.attach(n)
 	}
-	config := &znode{acl: t.acls.use(read).id, aversion: -1}
+	config := t.nodes.allocate()
+	config.acl, config.kin().aversion = t.acls.use(read).id, -1
 	setText(config, pathConfig, []byte{})
 	t.attach(config)
 	return t
@@ -139,7 +142,7 @@ func (t *Tree) link(n *znode) {
 }
 
 // detach is the inverse of attach. The ACL stays counted until the caller
-// releases it.
+// releases it, and the node keeps its place until the transaction is over.
 func (t *Tree) detach(n *znode) {
 	assert(n.childCount() == 0, "a node with children is removed")
 	t.imageTouch(n)

@@ -28,19 +28,20 @@ type znode struct {
 	dataLen int32 // -1 for null
 	version int32
 
-	aversion int32
-	acl      uint32
-	mark     uint16 // equals Tree.mark: not, or no longer, part of a running image
-	kind     nodeKind
+	id   nodeID // where it is in its store
+	acl  uint32
+	mark uint16 // equals Tree.mark: not, or no longer, part of a running image
+	kind nodeKind
 }
 
-// family is what only nodes have that have or had children or an owner; most
-// nodes do not.
+// family is what only nodes have that have or had children, an owner, or another
+// ACL than their first; most nodes do not.
 type family struct {
 	children childList
 	created  int64 // children ever created: names sequential nodes, never goes back
 	pzxid    zxid.Zxid
 	owner    uint64 // session of an ephemeral, ttl in ms of a TTL node
+	aversion int32  // how often the ACL has changed
 }
 
 // kin returns n's family to be changed.
@@ -72,6 +73,13 @@ func (n *znode) owner() uint64 {
 		return 0
 	}
 	return n.family.owner
+}
+
+func (n *znode) aversion() int32 {
+	if n.family == nil {
+		return 0
+	}
+	return n.family.aversion
 }
 
 // children returns the list of n's children, nil where it never had any.
@@ -107,7 +115,7 @@ func (n *znode) childCount() int {
 func (n *znode) stat() wire.Stat {
 	s := wire.Stat{
 		Czxid: int64(n.czxid), Mzxid: int64(n.mzxid), Ctime: n.ctime, Mtime: n.mtime,
-		Version: n.version, Cversion: int32(2*n.created() - int64(n.childCount())), Aversion: n.aversion,
+		Version: n.version, Cversion: int32(2*n.created() - int64(n.childCount())), Aversion: n.aversion(),
 		DataLength: int32(n.dataBytes()), NumChildren: int32(n.childCount()), Pzxid: int64(n.pzxid()),
 	}
 	if n.kind == kindEphemeral {
@@ -124,7 +132,7 @@ func (t *Tree) statTerm(n *znode) uint64 {
 	h = mix(mix(h, uint64(n.pzxid())), uint64(n.ctime))
 	h = mix(mix(h, uint64(n.mtime)), uint64(n.created()))
 	h = mix(mix(h, uint64(n.kind)), n.owner())
-	h = mix(h, uint64(uint32(n.version))|uint64(uint32(n.aversion))<<32)
+	h = mix(h, uint64(uint32(n.version))|uint64(uint32(n.aversion()))<<32)
 	return mix(h, t.acls.byID[n.acl].hash)
 }
 

@@ -20,7 +20,7 @@ const (
 	recordNode    = 'N'
 	recordEnd     = 'E'
 
-	imageVersion      = 1
+	imageVersion      = 2 // version 1 had another digest
 	recordPrefixBytes = 5
 	headerBytes       = 1 + 8 + 8 + 8 + 4 + 8
 	sessionBytes      = 8 + 4 + 4 + 8 + 16

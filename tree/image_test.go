@@ -2,7 +2,9 @@ package tree
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"unsafe"
@@ -41,6 +43,26 @@ func TestImageBesideReaders(t *testing.T) {
 	restored, err := Restore(bytes.NewReader(stream))
 	if err != nil || restored.Digest() != f.tree.Digest() {
 		t.Errorf("restore: %v", err)
+	}
+}
+
+// TestImageOfVersionOne: its digest was made in another way and cannot be
+// compared; the tree gets the present one.
+func TestImageOfVersionOne(t *testing.T) {
+	f := newFixture(t)
+	f.mustCreate("/a", strings.Repeat("data", 20), 0)
+	stream, _ := f.tree.BeginImage().Next(nil, 1000)
+	version, digest := recordPrefixBytes, recordPrefixBytes+headerBytes-8
+	stream[version], stream[digest] = 1, stream[digest]^1
+	restored, err := Restore(bytes.NewReader(stream))
+	if err != nil || restored.Digest() != f.tree.Digest() {
+		t.Errorf("got %v, want the tree with digest %x", err, f.tree.Digest())
+	}
+	for _, v := range []byte{0, imageVersion, imageVersion + 1} {
+		stream[version] = v
+		if _, err := Restore(bytes.NewReader(stream)); !errors.Is(err, ErrCorrupt) {
+			t.Errorf("version %d with that digest: got %v, want ErrCorrupt", v, err)
+		}
 	}
 }
 

@@ -32,9 +32,13 @@ func (h frame) seal() bool { return h.length == 0 }
 
 // frameSum covers the header and the place it was written to.
 func frameSum(b []byte, off int64) uint32 {
-	var place [8]byte
-	binary.LittleEndian.PutUint64(place[:], uint64(off))
-	return crc32.Update(crc32.Checksum(place[:], castagnoli), castagnoli, b[8:frameHeader])
+	// The eight bytes of the place by hand: crc32 would have them on the heap.
+	place, crc := uint64(off), ^uint32(0)
+	for range 8 {
+		crc = castagnoli[byte(crc)^byte(place)] ^ crc>>8
+		place >>= 8
+	}
+	return crc32.Update(^crc, castagnoli, b[8:frameHeader])
 }
 
 // putFrame fills in the header at b[:frameHeader] of a frame written to off.

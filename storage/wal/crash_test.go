@@ -2,6 +2,7 @@ package wal
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -63,7 +64,9 @@ func script(l *Log, w *world) error {
 	}
 	for round := range 3 {
 		for i := range 9 {
-			if err := write(h.run(1+i%3, 150+100*i)); err != nil {
+			// Of a third of the batches nothing compresses, of the others a half.
+			size := 150 + 100*i
+			if err := write(h.noisy(1+i%3, size, size/min(2, 1+(i+round)%3))); err != nil {
 				return err
 			}
 			if i%4 == 3 {
@@ -184,6 +187,41 @@ func TestPowerCutEverywhere(t *testing.T) {
 				t.Fatalf("cut at %d, seed %d: Open reported what was not durable", at, seed)
 			}
 		}
+	}
+}
+
+// spy counts the frames that are longer than a sector, compressed ones and
+// others, as they are written.
+type spy struct {
+	vfs.FS
+	frames map[bool]int
+}
+
+type spyFile struct {
+	vfs.File
+	frames map[bool]int
+}
+
+func (s spy) OpenWrite(name string) (vfs.File, error) {
+	f, err := s.FS.OpenWrite(name)
+	return spyFile{f, s.frames}, err
+}
+
+func (f spyFile) WriteAt(b []byte, off int64) (int, error) {
+	if len(b) > sectorBytes && binary.LittleEndian.Uint32(b) == frameMagic {
+		f.frames[binary.LittleEndian.Uint32(b[24:])&packedFlag != 0]++
+	}
+	return f.File.WriteAt(b, off)
+}
+
+// TestScriptWritesBothKinds: what TestPowerCutEverywhere tears are plain frames
+// and compressed ones.
+func TestScriptWritesBothKinds(t *testing.T) {
+	frames := map[bool]int{}
+	l, _ := mustOpen(t, spy{vfs.NewMemory(), frames}, small())
+	must(t, script(l, new(world)))
+	if frames[false] < 10 || frames[true] < 10 {
+		t.Errorf("%d plain frames and %d compressed ones are longer than a sector, want 10 of each", frames[false], frames[true])
 	}
 }
 

@@ -10,12 +10,14 @@ import (
 	"github.com/zabkeeper/zabkeeper/zab/zxid"
 )
 
-// rebuildBatch bounds the memory that copying a segment takes, but for one
-// larger record.
+// rebuildBatch is how much of a segment is copied with one write.
 const rebuildBatch = 1 << 20
 
 // rebuild copies the records of src up to and including z into a new segment
-// of the same base, not yet installed, and returns the chain at z.
+// of the same base, not yet installed, and returns the chain at z. Frames stay
+// as they are cut: others might compress worse, and outgrow the file. Only the
+// frame that z shortens may become longer, by an eighth of frameTarget, where
+// what is left of it is not worth compressing.
 func (l *Log) rebuild(src *segment, z zxid.Zxid) (*segment, uint64, error) {
 	h := src.header
 	h.generation = l.generation + 1
@@ -24,39 +26,42 @@ func (l *Log) rebuild(src *segment, z zxid.Zxid) (*segment, uint64, error) {
 		return nil, 0, err
 	}
 	chain, at := h.chain, h.base
-	var arena []byte
-	var recs []record.Record
-	flush := func() error {
-		if len(recs) == 0 {
+	var arena []byte         // what recs alias
+	var recs []record.Record // of the frame that the cursor is in
+	l.buf, l.written = l.buf[:0], l.written[:0]
+	endFrame := func(limit int) error {
+		if len(recs) > 0 {
+			l.encodeFrame(dst, recs, segmentHeader)
+			arena, recs = arena[:0], recs[:0]
+		}
+		if len(l.buf) <= limit {
 			return nil
 		}
-		marks := l.encode(dst, recs, segmentHeader)
-		if _, err := dst.f.WriteAt(l.buf, dst.end); err != nil {
-			return err
-		}
-		for _, m := range marks {
-			dst.noteFrame(m.first, m.off)
-		}
-		dst.end += int64(len(l.buf))
-		arena, recs = nil, recs[:0]
-		return nil
+		_, err := dst.f.WriteAt(l.buf, dst.end)
+		l.note(dst)
+		l.buf, l.written = l.buf[:0], l.written[:0]
+		return err
 	}
-	err = src.walk(src.cursor(segmentHeader, src.end), h.base, func(r record.Record) (bool, error) {
+	c, inside := src.cursor(segmentHeader, src.end), int64(0)
+	err = src.walk(c, h.base, func(r record.Record) (bool, error) {
 		if r.Zxid > z {
 			return false, nil
+		}
+		if c.at != inside {
+			inside = c.at
+			if err := endFrame(rebuildBatch); err != nil {
+				return false, err
+			}
 		}
 		chain, at = r.Chain, r.Zxid
 		start := len(arena)
 		arena = append(arena, r.Raw...)
 		r.Raw = arena[start:len(arena):len(arena)]
 		recs = append(recs, r)
-		if len(arena) < rebuildBatch {
-			return true, nil
-		}
-		return true, flush()
+		return true, nil
 	})
 	if err == nil {
-		err = flush()
+		err = endFrame(0)
 	}
 	if err == nil && at != z {
 		err = fmt.Errorf("%w: %v in %s", ErrUnknown, z, src.name)
@@ -121,7 +126,7 @@ func (l *Log) Rebase(base zxid.Zxid, chain uint64) error {
 		return l.failed
 	}
 	generation := l.generation + 1
-	s, err := l.begin(header{l.o.ClusterID, generation, generation, base, chain})
+	s, err := l.begin(header{cluster: l.o.ClusterID, generation: generation, floor: generation, base: base, chain: chain})
 	if err == nil {
 		// From here on every other segment is void, whether it still has a
 		// name or not.

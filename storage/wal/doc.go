@@ -9,13 +9,22 @@
 //	magic u32 | crc32c u32 | generation u64 | durable u64 | length u32 | count u32 | committed u64 | records
 //
 // The CRC covers the header behind itself and, not stored, the offset of the
-// frame, so a misdirected write does not pass. durable is the offset up to
-// which the segment was known to be durable when the frame was written, and
-// committed a record known to be committed by then, so that a restart need not
-// wait for a leader to apply what was decided long ago. A frame
-// without records (a seal) is written when the log is idle and says just that.
-// The generation is new for every segment ever made, so what a recycled file
-// still holds of its earlier life is never taken for content.
+// frame, so a misdirected write does not pass. The upper bit of length says that
+// the records are compressed, as the records of one batch, which resemble each
+// other, mostly are: an S2 block stands for them. It carries no checksum: the
+// CRC and the chain of every record cover what it decompresses to, and count
+// says how many there must be, so a block that rotted is an invalid frame like
+// any other. A frame holds 64 KiB of records before compression, or a single
+// longer one that is never compressed, which bounds what a reader decompresses
+// at a time. Segments of version 1 have no compressed frames and get none; they
+// are read and written on.
+//
+// durable is the offset up to which the segment was known to be durable when the
+// frame was written, and committed a record known to be committed by then, so
+// that a restart need not wait for a leader to apply what was decided long ago.
+// A frame without records (a seal) is written when the log is idle and says just
+// that. The generation is new for every segment ever made, so what a recycled
+// file still holds of its earlier life is never taken for content.
 //
 // # What is durable when
 //

@@ -45,7 +45,8 @@ type Log struct {
 
 	// The writer's own.
 	buf        []byte
-	marks      []mark
+	written    []written // the frames in buf
+	packer     packer
 	durable    int64     // of the active segment
 	sealed     bool      // the last frame of the active segment is a seal
 	committed  zxid.Zxid // a hint that frames carry
@@ -124,16 +125,13 @@ func (l *Log) Append(recs []record.Record) error {
 		}
 	}
 	s := l.active()
-	marks := l.encode(s, recs, l.durable)
+	l.encode(s, recs, l.durable)
 	if _, err := s.f.WriteAt(l.buf, s.end); err != nil {
 		return l.fail("write "+s.name, err)
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, m := range marks {
-		s.noteFrame(m.first, m.off)
-	}
-	s.end += int64(len(l.buf))
+	l.note(s)
 	for _, r := range recs {
 		l.spans = record.ExtendSpans(l.spans, r.Zxid)
 	}
@@ -147,29 +145,53 @@ func (l *Log) Append(recs []record.Record) error {
 	return nil
 }
 
-// encode fills l.buf with the frames of recs and returns where each begins.
-func (l *Log) encode(s *segment, recs []record.Record, durable int64) []mark {
-	marks := l.marks[:0]
-	l.buf = l.buf[:0]
+// written is a frame in Log.buf.
+type written struct {
+	mark
+	size int64 // before compression
+}
+
+// encode fills l.buf with the frames of recs.
+func (l *Log) encode(s *segment, recs []record.Record, durable int64) {
+	l.buf, l.written = l.buf[:0], l.written[:0]
 	for len(recs) > 0 {
-		start := len(l.buf)
-		off := s.end + int64(start)
-		if len(marks) == 0 || off-marks[len(marks)-1].off >= indexEvery {
-			marks = append(marks, mark{recs[0].Zxid, off})
-		}
-		var room [frameHeader]byte
-		l.buf = append(l.buf, room[:]...)
-		n := 0
-		for n < len(recs) && (n == 0 || len(l.buf)-start+len(recs[n].Raw) <= frameTarget) {
-			l.buf = append(l.buf, recs[n].Raw...)
+		n, size := 0, frameHeader
+		for n < len(recs) && (n == 0 || size+len(recs[n].Raw) <= frameTarget) {
+			size += len(recs[n].Raw)
 			n++
 		}
-		length := len(l.buf) - start - frameHeader
-		putFrame(l.buf[start:], off, s.generation, frame{durable: durable, committed: l.committed, length: int64(length), count: uint32(n)})
+		l.encodeFrame(s, recs[:n], durable)
 		recs = recs[n:]
 	}
-	l.marks = marks
-	return marks
+}
+
+// encodeFrame adds one frame to l.buf, which is to be written to the end of s.
+func (l *Log) encodeFrame(s *segment, recs []record.Record, durable int64) {
+	start := len(l.buf)
+	off := s.end + int64(start)
+	var room [frameHeader]byte
+	l.buf = append(l.buf, room[:]...)
+	for _, r := range recs {
+		l.buf = append(l.buf, r.Raw...)
+	}
+	l.written = append(l.written, written{mark{recs[0].Zxid, off}, int64(len(l.buf) - start)})
+	h := frame{durable: durable, committed: l.committed, count: uint32(len(recs))}
+	if s.packs() {
+		if block := l.packer.pack(l.buf[start+frameHeader:]); block != nil {
+			l.buf, h.packed = append(l.buf[:start+frameHeader], block...), true
+		}
+	}
+	h.length = int64(len(l.buf) - start - frameHeader)
+	putFrame(l.buf[start:], off, s.generation, h)
+}
+
+// note extends s by the frames in l.buf, which were written to its end. The
+// caller holds Log.mu if s has readers.
+func (l *Log) note(s *segment) {
+	for _, w := range l.written {
+		s.noteFrame(w.mark, w.size)
+	}
+	s.end += int64(len(l.buf))
 }
 
 // Sync makes everything appended durable.

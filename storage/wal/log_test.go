@@ -38,14 +38,23 @@ func (h *history) add(z zxid.Zxid, body string) record.Record {
 }
 
 // run makes n records of the present epoch, or of the first one.
-func (h *history) run(n, size int) []record.Record {
+func (h *history) run(n, size int) []record.Record { return h.noisy(n, size, 0) }
+
+// noisy is run with bodies that begin with so many bytes of noise, which do not
+// compress.
+func (h *history) noisy(n, size, noise int) []record.Record {
 	var recs []record.Record
 	for range n {
 		z := h.last + 1
 		if h.last == 0 {
 			z = zxid.New(1, 0)
 		}
-		recs = append(recs, h.add(z, string(bytes.Repeat([]byte{byte('a' + z%26)}, size))))
+		body := bytes.Repeat([]byte{byte('a' + z%26)}, size)
+		rng := rand.New(rand.NewPCG(uint64(z), h.chain))
+		for i := range noise {
+			body[i] = byte(rng.Uint32())
+		}
+		recs = append(recs, h.add(z, string(body)))
 	}
 	return recs
 }

@@ -54,6 +54,7 @@ func (l *Log) begin(h header) (*segment, error) {
 		return nil, err
 	}
 	l.spares = l.spares[:len(l.spares)-1]
+	h.version = segmentVersion
 	if _, err := f.WriteAt(h.encode(), 0); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
@@ -84,7 +85,9 @@ func (l *Log) rotate() error {
 	if err := l.Sync(); err != nil {
 		return err
 	}
-	s, err := l.begin(header{l.o.ClusterID, l.generation + 1, l.floor, l.last, l.chain})
+	s, err := l.begin(header{
+		cluster: l.o.ClusterID, generation: l.generation + 1, floor: l.floor, base: l.last, chain: l.chain,
+	})
 	if err == nil {
 		err = l.install(s)
 	}

@@ -21,6 +21,7 @@ type scanner struct {
 	chain       uint64
 	spans       []record.Span
 	recs        []record.Record // reused
+	blocks      unpacker
 	committed   zxid.Zxid
 
 	sealed bool      // the last frame is a seal
@@ -85,7 +86,7 @@ func (sc *scanner) frames(s *segment, w *window) (proven int64, st stop, err err
 		if err != nil {
 			return 0, stop{}, err
 		}
-		h, ok := getFrame(b, off, s.generation)
+		h, ok := getFrame(b, off, s.header)
 		if !ok {
 			return proven, stop{off, "no valid frame header", -1}, nil
 		}
@@ -96,11 +97,16 @@ func (sc *scanner) frames(s *segment, w *window) (proven int64, st stop, err err
 		if err != nil {
 			return 0, stop{}, err
 		}
+		if h.packed {
+			if body, err = sc.blocks.unpack(body); err != nil {
+				return proven, stop{off, err.Error(), h.length}, nil
+			}
+		}
 		if err := sc.take(body, h.count); err != nil {
 			return proven, stop{off, err.Error(), h.length}, nil
 		}
 		if !h.seal() {
-			s.noteFrame(sc.recs[0].Zxid, off)
+			s.noteFrame(mark{sc.recs[0].Zxid, off}, int64(frameHeader+len(body)))
 		}
 		proven, sc.sealed = max(proven, h.durable), h.seal()
 		sc.committed = max(sc.committed, h.committed)
@@ -141,7 +147,7 @@ func (sc *scanner) take(body []byte, count uint32) error {
 // judge tells the end of the newest segment: the plain end, a torn tail, or
 // corruption (F54).
 func (sc *scanner) judge(s *segment, w *window, st stop) error {
-	remains, durable, err := search(w, st.off, s.generation)
+	remains, durable, err := search(w, st.off, s.header)
 	if err != nil {
 		return fmt.Errorf("wal: read %s: %w", s.name, err)
 	}
@@ -161,12 +167,12 @@ func (sc *scanner) judge(s *segment, w *window, st stop) error {
 	return nil
 }
 
-// search looks from off on for frames of the generation, valid or not, and for
-// the greatest offset that valid ones call durable.
-func search(w *window, off int64, generation uint64) (remains bool, durable int64, err error) {
+// search looks from off on for frames of the segment's generation, valid or not,
+// and for the greatest offset that valid ones call durable.
+func search(w *window, off int64, s header) (remains bool, durable int64, err error) {
 	var needle [12]byte
 	binary.LittleEndian.PutUint32(needle[:], frameMagic)
-	binary.LittleEndian.PutUint64(needle[4:], generation)
+	binary.LittleEndian.PutUint64(needle[4:], s.generation)
 	for off < w.limit {
 		b, err := w.at(off, int(min(windowSize, w.limit-off)))
 		if err != nil {
@@ -186,7 +192,7 @@ func search(w *window, off int64, generation uint64) (remains bool, durable int6
 			if b, err = w.at(off, frameHeader); err != nil {
 				return false, 0, err
 			}
-			if h, ok := getFrame(b, off, generation); ok {
+			if h, ok := getFrame(b, off, s); ok {
 				durable = max(durable, h.durable)
 			}
 		}

@@ -28,8 +28,23 @@ func patch(t *testing.T, fsys vfs.FS, name string, off int64, b []byte) {
 //
 // covers: I03
 func TestEndOfLog(t *testing.T) {
-	const frameLen = frameHeader + record.HeaderSize + 1000
-	frameAt := func(i int) int64 { return segmentHeader + int64(i)*frameLen }
+	t.Run("plain", func(t *testing.T) { testEndOfLog(t, 1200, false) })
+	t.Run("compressed", func(t *testing.T) { testEndOfLog(t, 900, true) })
+}
+
+// testEndOfLog runs the table with frames of one record of 1200 bytes, which are
+// stored in more than 900, two whole sectors among them.
+func testEndOfLog(t *testing.T, noise int, packed bool) {
+	var h history
+	recs := h.noisy(5, 1200, noise)
+	sizes := framesOf(t, recs, packed)
+	frameAt := func(i int) int64 {
+		off := int64(segmentHeader)
+		for _, size := range sizes[:i] {
+			off += size
+		}
+		return off
+	}
 	first := dir + "/" + segmentName(0)
 	zeros := make([]byte, 2048)
 	type damage struct {
@@ -57,7 +72,7 @@ func TestEndOfLog(t *testing.T) {
 		{name: "synced frame rots, a later one knows", synced: 2, damage: []damage{{frameAt(1) + 100, nil}}, left: -1},
 		{name: "synced header rots, a later one knows", synced: 3, damage: []damage{{frameAt(0) + 1, nil}}, left: -1},
 		{name: "sealed record rots", synced: 4, seal: true, damage: []damage{{frameAt(3) + 100, nil}}, left: -1},
-		{name: "sealed frame reads as never written", synced: 4, seal: true, damage: []damage{{frameAt(3), zeros[:frameLen]}}, left: -1},
+		{name: "sealed frame reads as never written", synced: 4, seal: true, damage: []damage{{frameAt(3), zeros[:sizes[3]]}}, left: -1},
 		{name: "seal rots", synced: 4, seal: true, damage: []damage{{frameAt(4) + 17, nil}}, left: 4, torn: true},
 		{name: "seal rots after a clean shutdown", synced: 4, seal: true, clean: true, damage: []damage{{frameAt(4) + 17, nil}}, left: -1},
 		{name: "torn behind the seal", synced: 4, seal: true, behind: true, damage: []damage{{frameAt(4) + frameHeader + 100, nil}}, left: 4, torn: true, doubtful: true},
@@ -70,8 +85,7 @@ func TestEndOfLog(t *testing.T) {
 		o := small()
 		o.SegmentBytes = 16 << 10
 		l, _ := mustOpen(t, fsys, o)
-		var h history
-		recs, behind := h.run(4, 1000), h.run(1, 1000)
+		recs, behind := recs[:4], recs[4:]
 		for i, r := range recs {
 			must(t, l.Append([]record.Record{r}))
 			if i < tt.synced {
@@ -203,9 +217,16 @@ func FuzzOpen(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(seed[segmentHeader:l.active().end])
+	if err := errors.Join(l.Append(h.noisy(9, 80, 20)), l.Append(h.noisy(9, 80, 80)), l.Seal()); err != nil {
+		f.Fatal(err)
+	}
+	if seed, err = vfs.ReadFile(mem, dir+"/"+segmentName(0), 1<<20); err != nil {
+		f.Fatal(err)
+	}
+	f.Add(seed[segmentHeader:l.active().end])
 	f.Add(seed[segmentHeader : l.active().end-30])
 	f.Add([]byte{})
-	head := header{generation: l.active().generation}.encode()
+	head := header{version: segmentVersion, generation: l.active().generation}.encode()
 	f.Fuzz(func(t *testing.T, b []byte) {
 		fsys := vfs.NewMemory()
 		must(t, fsys.MkdirAll(dir))

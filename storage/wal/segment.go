@@ -16,7 +16,8 @@ import (
 
 const (
 	segmentMagic   = "ZKPRWAL\x00"
-	segmentVersion = 1
+	segmentVersion = 2   // of what is begun; 1 is read, and written on
+	packedVersion  = 2   // the first that has compressed frames
 	segmentHeader  = 512 // one sector: it is written whole or not at all
 	headerBytes    = 72
 	indexEvery     = 64 << 10
@@ -31,6 +32,7 @@ var (
 
 // header is the first sector of a segment.
 type header struct {
+	version    uint32
 	cluster    [16]byte
 	generation uint64
 	floor      uint64    // segments of a lower generation are void (Rebase)
@@ -41,7 +43,7 @@ type header struct {
 func (h header) encode() []byte {
 	b := make([]byte, segmentHeader)
 	copy(b, segmentMagic)
-	binary.LittleEndian.PutUint32(b[8:], segmentVersion)
+	binary.LittleEndian.PutUint32(b[8:], h.version)
 	copy(b[16:], h.cluster[:])
 	binary.LittleEndian.PutUint64(b[32:], h.generation)
 	binary.LittleEndian.PutUint64(b[40:], h.floor)
@@ -51,6 +53,9 @@ func (h header) encode() []byte {
 	return b
 }
 
+// packs reports whether frames of the segment may be compressed.
+func (h header) packs() bool { return h.version >= packedVersion }
+
 func readHeader(f vfs.File) (header, error) {
 	b := make([]byte, headerBytes)
 	if n, err := f.ReadAt(b, 0); n < len(b) {
@@ -59,10 +64,12 @@ func readHeader(f vfs.File) (header, error) {
 	if string(b[:8]) != segmentMagic || crc32.Checksum(b[:64], castagnoli) != binary.LittleEndian.Uint32(b[64:]) {
 		return header{}, errHeader
 	}
-	if v := binary.LittleEndian.Uint32(b[8:]); v != segmentVersion {
-		return header{}, fmt.Errorf("%w: format %d, this program reads %d", errHeader, v, segmentVersion)
+	version := binary.LittleEndian.Uint32(b[8:])
+	if version == 0 || version > segmentVersion {
+		return header{}, fmt.Errorf("%w: format %d, this program reads 1 to %d", errHeader, version, segmentVersion)
 	}
 	h := header{
+		version:    version,
 		generation: binary.LittleEndian.Uint64(b[32:]),
 		floor:      binary.LittleEndian.Uint64(b[40:]),
 		base:       zxid.Zxid(binary.LittleEndian.Uint64(b[48:])),
@@ -86,6 +93,7 @@ type segment struct {
 	f       vfs.File
 	end     int64 // the end of the last frame
 	index   []mark
+	unnoted int64 // the sizes of the frames since the last one in the index, it included
 	readers int
 	dead    bool // no longer part of the log: the last reader closes it
 }
@@ -102,11 +110,14 @@ func parseSegment(name string) (zxid.Zxid, bool) {
 	return zxid.Zxid(n), err == nil && segmentName(zxid.Zxid(n)) == name
 }
 
-// noteFrame extends the index.
-func (s *segment) noteFrame(first zxid.Zxid, off int64) {
-	if n := len(s.index); n == 0 || off-s.index[n-1].off >= indexEvery {
-		s.index = append(s.index, mark{first, off})
+// noteFrame extends the index. size is what a reader has to go through, header
+// and records: not the place that it takes on disk, of which a compressed frame
+// may need next to nothing.
+func (s *segment) noteFrame(m mark, size int64) {
+	if len(s.index) == 0 || s.unnoted >= indexEvery {
+		s.index, s.unnoted = append(s.index, m), 0
 	}
+	s.unnoted += size
 }
 
 // seek returns the offset of a frame at or before the record behind after.
@@ -119,38 +130,46 @@ func (s *segment) seek(after zxid.Zxid) int64 {
 }
 
 func (s *segment) cursor(from, end int64) *cursor {
-	return &cursor{w: window{f: s.f, limit: end}, off: from, generation: s.generation}
+	return &cursor{w: window{f: s.f, limit: end}, segment: s.header, off: from}
 }
 
 // walk calls fn for the records behind after that the cursor finds, until fn
 // wants no more. Records alias a buffer and are valid during the call.
+//
+// One rotten byte of a block can make a good record of another one, so that the
+// count of a frame's records and their order are checked besides their sums.
 func (s *segment) walk(c *cursor, after zxid.Zxid, fn func(record.Record) (bool, error)) error {
-	last := after
+	var last zxid.Zxid // 0: not known yet
 	for {
-		b, at, err := c.next()
-		for err == nil && len(b) > 0 {
+		b, count, err := c.next()
+		if err == nil && b == nil {
+			return nil
+		}
+		for ; err == nil && count > 0; count-- {
 			var r record.Record
 			if r, err = record.Decode(b); err != nil {
 				break
 			}
-			b, at = b[len(r.Raw):], at+int64(len(r.Raw))
+			if last != 0 && !r.Zxid.Follows(last) {
+				err = fmt.Errorf("%w: record %v behind %v", errFrame, r.Zxid, last)
+				break
+			}
+			b, last = b[len(r.Raw):], r.Zxid
 			if r.Zxid <= after {
 				continue
 			}
-			more, err := fn(r)
-			if err != nil || !more {
+			if more, err := fn(r); err != nil || !more {
 				return err
 			}
-			last = r.Zxid
+		}
+		if err == nil && len(b) > 0 {
+			err = fmt.Errorf("%w: %d bytes behind the last record", errFrame, len(b))
 		}
 		if errors.Is(err, errFrame) || errors.Is(err, record.ErrCorrupt) || errors.Is(err, record.ErrShort) {
-			return &CorruptError{File: s.name, Offset: at, After: last, Reason: err.Error()}
+			return &CorruptError{File: s.name, Offset: c.at, After: max(after, last), Reason: err.Error()}
 		}
 		if err != nil {
-			return fmt.Errorf("wal: read %s at byte %d: %w", s.name, at, err)
-		}
-		if b == nil {
-			return nil
+			return fmt.Errorf("wal: read %s at byte %d: %w", s.name, c.at, err)
 		}
 	}
 }

@@ -14,15 +14,15 @@ const (
 	heapSlackBytes  = 48 << 20
 	gcPercentLeast  = 20
 	gcPercentMost   = 400
-	gcAdjustEvery   = 2 * time.Second
+	gcAdjustEvery   = time.Second
 	gcPercentEnvVar = "GOGC"
 )
 
 // A server that does hardly anything gives back what the load before had it
 // take, once for every load.
 const (
-	idleAllocatedBytes = 1 << 20 // between two looks
-	idleLooks          = 2       // in a row
+	idleAllocatedBytes = 512 << 10 // between two looks
+	idleLooks          = 2         // in a row
 	loadAllocatedBytes = 32 << 20
 )
 

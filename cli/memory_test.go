@@ -19,7 +19,7 @@ func TestMemoryIsGivenBackAfterALoad(t *testing.T) {
 		{900*mb + 2000, true},
 		{900*mb + 3000, false}, // once is enough
 		{901 * mb, false},
-		{902 * mb, false},
+		{902 * mb, false}, // a little at a time is no load
 		{950 * mb, false},
 		{950 * mb, false},
 		{950 * mb, true},

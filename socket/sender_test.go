@@ -17,7 +17,7 @@ func pair(t *testing.T) (near, far net.Conn) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close() //nolint:errcheck // of the test
+	defer l.Close()
 	near, err = net.Dial("tcp", l.Addr().String())
 	if err != nil {
 		t.Fatal(err)

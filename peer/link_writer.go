@@ -2,7 +2,6 @@ package peer
 
 import (
 	"fmt"
-	"math"
 	"slices"
 
 	"github.com/zabkeeper/zabkeeper/socket"
@@ -70,7 +69,7 @@ type output struct {
 // until the link ends.
 func (l *link) write() {
 	for {
-		some, drained := l.claim(math.MaxInt)
+		some, drained := l.claim(true)
 		if some {
 			if err := l.writeFrame(); err != nil {
 				l.fail(err)
@@ -97,7 +96,7 @@ const pushBytesMax = 16 << 10
 
 // push sends what is queued without waiting, or leaves it to the writer.
 func (l *link) push() {
-	if some, _ := l.claim(pushBytesMax); !some {
+	if some, _ := l.claim(false); !some {
 		l.signal()
 		return
 	}
@@ -111,12 +110,12 @@ func (l *link) push() {
 }
 
 // claim takes the right to write together with what goes into the next frame,
-// unless that right is taken, or there is nothing, or more than bytesMax wait, or
-// what only the writer sends. Whoever has it calls release.
-func (l *link) claim(bytesMax int) (some, drained bool) {
+// unless that right is taken or there is nothing; patient is who may have to wait
+// for the socket. Whoever has the right calls release.
+func (l *link) claim(patient bool) (some, drained bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.writing || l.queueBytes > bytesMax || bytesMax == pushBytesMax && (len(l.out.rest) > 0 || l.outgoing != nil) {
+	if l.writing || !patient && (l.queueBytes > pushBytesMax || len(l.out.rest) > 0 || l.outgoing != nil) {
 		return false, false
 	}
 	l.out.batch = l.out.batch[:0]

@@ -48,6 +48,7 @@ var rings = map[string][]string{
 	"test_scripts/compatibility":  {"sasl", "wire"},
 	"test_scripts/processes":      {},
 	"test_scripts/coverage":       {},
+	"test_scripts/allocation":     {},
 	"test_scripts/faults":         {"test_scripts/processes", "test_scripts/faults", "client"},
 	"test_scripts/faults/network": {"test_scripts/processes"},
 	"test_scripts/faults/groups":  {},

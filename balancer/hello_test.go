@@ -2,10 +2,10 @@ package balancer
 
 import (
 	"bytes"
-	"runtime"
 	"strings"
 	"testing"
 
+	"github.com/zabkeeper/zabkeeper/test_scripts/allocation"
 	"github.com/zabkeeper/zabkeeper/wire"
 )
 
@@ -18,7 +18,7 @@ func FuzzHello(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var h hello
 		var err error
-		if n := allocated(func() { h, err = readHello(bytes.NewReader(b)) }); n > uint64(4*len(b)+64<<10) {
+		if n := allocation.Bytes(func() { h, err = readHello(bytes.NewReader(b)) }); n > uint64(4*len(b)+64<<10) {
 			t.Errorf("%d bytes allocated for %d", n, len(b))
 		}
 		if err == nil && !bytes.HasPrefix(b, h.bytes) {
@@ -30,22 +30,13 @@ func FuzzHello(f *testing.F) {
 	})
 }
 
-// allocated is how many bytes fn allocates, whatever becomes of them.
-func allocated(fn func()) uint64 {
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	fn()
-	runtime.ReadMemStats(&after)
-	return after.TotalAlloc - before.TotalAlloc
-}
-
 // FuzzServerAnswers reads anything as a server's answer to a probe.
 func FuzzServerAnswers(f *testing.F) {
 	f.Add("Zxid: 0x100000005\nMode: leader\nserverId=3\n")
 	f.Add("This ZooKeeper instance is not currently serving requests\n")
 	f.Fuzz(func(t *testing.T, answer string) {
 		var role, number string
-		if n := allocated(func() { role, number = parseServer(answer).role, parseNumber(answer) }); n > 64<<10 {
+		if n := allocation.Bytes(func() { role, number = parseServer(answer).role, parseNumber(answer) }); n > 64<<10 {
 			t.Errorf("%d bytes allocated for %d", n, len(answer))
 		}
 		if !strings.Contains(answer, role) || !strings.Contains(answer, number) {

@@ -3,11 +3,11 @@ package bench
 import (
 	"fmt"
 	"math/rand/v2"
-	"runtime"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/zabkeeper/zabkeeper/test_scripts/allocation"
 	"github.com/zabkeeper/zabkeeper/wire"
 )
 
@@ -152,7 +152,7 @@ func FuzzReplies(f *testing.F) {
 		l.sent.Store(3)
 		l.ended.Store(true)
 		var err error
-		if n := allocated(func() { err = l.read() }); n > uint64(8*len(in)+4*readBufferLeast+64<<10) {
+		if n := allocation.Bytes(func() { err = l.read() }); n > uint64(8*len(in)+4*readBufferLeast+64<<10) {
 			t.Errorf("%d bytes allocated for %d", n, len(in))
 		}
 		if err == nil && l.done.Load() != 3 {
@@ -162,15 +162,6 @@ func FuzzReplies(f *testing.F) {
 			t.Errorf("%d bytes held for %d", len(l.c.in), len(in))
 		}
 	})
-}
-
-// allocated is how many bytes fn allocates, whatever becomes of them.
-func allocated(fn func()) uint64 {
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	fn()
-	runtime.ReadMemStats(&after)
-	return after.TotalAlloc - before.TotalAlloc
 }
 
 // TestFramesInPieces: however the bytes are cut, the same replies come out.

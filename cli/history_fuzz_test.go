@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"testing"
 
+	"github.com/zabkeeper/zabkeeper/test_scripts/allocation"
 	"github.com/zabkeeper/zabkeeper/tree"
 	"github.com/zabkeeper/zabkeeper/wire"
 	"github.com/zabkeeper/zabkeeper/zab/record"
@@ -24,7 +25,7 @@ func FuzzHistoryEntry(f *testing.F) {
 		r := record.View(record.Append(nil, 0, zxid.New(1, 1), record.Transaction, tree.AppendTransaction(nil, &txn)))
 		var line string
 		// Every byte may become six (\u0000), and a string grows by being copied.
-		if got, limit := allocated(func() { line = historyJSON(r) }), uint64(64<<10+64*len(body)); got > limit {
+		if got, limit := allocation.Bytes(func() { line = historyJSON(r) }), uint64(64<<10+64*len(body)); got > limit {
 			t.Errorf("%d bytes of body: %d bytes were allocated, at most %d are justified", len(body), got, limit)
 		}
 		var e historyEntry

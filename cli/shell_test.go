@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -9,6 +8,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/zabkeeper/zabkeeper/client/clienttest"
+	"github.com/zabkeeper/zabkeeper/test_scripts/allocation"
 	"github.com/zabkeeper/zabkeeper/wire"
 )
 
@@ -255,7 +255,7 @@ func FuzzScriptLine(f *testing.F) {
 		if c := commandNamed(name); c != nil {
 			var in *input
 			var err error
-			if n := allocated(func() { in, err = c.parse(rest) }); n > uint64(256*len(line)+256<<10) {
+			if n := allocation.Bytes(func() { in, err = c.parse(rest) }); n > uint64(256*len(line)+256<<10) {
 				t.Errorf("%d bytes allocated for %d", n, len(line))
 			}
 			if err == nil && (len(in.args) < c.least || c.most >= 0 && len(in.args) > c.most) {
@@ -270,13 +270,4 @@ func TestConnectStringOfAConfiguration(t *testing.T) {
 	if got, want := connectStringOf(config), "100000000 0.0.0.0:2181,b:2182"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
-}
-
-// allocated is how many bytes fn allocates, whatever becomes of them.
-func allocated(fn func()) uint64 {
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	fn()
-	runtime.ReadMemStats(&after)
-	return after.TotalAlloc - before.TotalAlloc
 }

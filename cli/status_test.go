@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/zabkeeper/zabkeeper/test_scripts/allocation"
 )
 
 const srvr = "Zookeeper version: 3.9\nLatency min/avg/max: 0/2.6667/14\nReceived: 19\nSent: 18\nConnections: 3\nOutstanding: 0\nZxid: 0x%E00000013\nMode: %M\nNode count: 9\n"
@@ -66,7 +68,7 @@ func FuzzServerStatus(f *testing.F) {
 	f.Add("Mode: \nZxid: 0x-1\nConnections: 99999999999999999999")
 	f.Fuzz(func(t *testing.T, answer string) {
 		var s serverStatus
-		if n := allocated(func() { s.parse(answer) }); n > 64<<10 {
+		if n := allocation.Bytes(func() { s.parse(answer) }); n > 64<<10 {
 			t.Errorf("%d bytes allocated for %d", n, len(answer))
 		}
 		if s.Epoch < 0 || s.Counter < 0 || !strings.Contains(answer, s.Version) {

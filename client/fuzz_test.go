@@ -3,9 +3,9 @@ package client
 import (
 	"bufio"
 	"bytes"
-	"runtime"
 	"testing"
 
+	"github.com/zabkeeper/zabkeeper/test_scripts/allocation"
 	"github.com/zabkeeper/zabkeeper/wire"
 )
 
@@ -28,16 +28,15 @@ func FuzzServerBytes(f *testing.F) {
 		c.sent.push(req)
 		c.watches.register(&watchIntent{kind: watchRecursive, path: "/", sink: newSink("/", 1)}, nil)
 		in := bufio.NewReader(bytes.NewReader(sent))
-		var before, after runtime.MemStats
-		runtime.ReadMemStats(&before)
-		for err := error(nil); err == nil; {
-			var body []byte
-			if body, err = readFrame(in, replyBytesMax); err == nil {
-				err = c.receive(body)
+		allocated := allocation.Bytes(func() {
+			for err := error(nil); err == nil; {
+				var body []byte
+				if body, err = readFrame(in, replyBytesMax); err == nil {
+					err = c.receive(body)
+				}
 			}
-		}
-		runtime.ReadMemStats(&after)
-		if got, most := after.TotalAlloc-before.TotalAlloc, uint64(128<<10+200*len(sent)); got > most {
+		})
+		if got, most := allocated, uint64(128<<10+200*len(sent)); got > most {
 			t.Errorf("got %d bytes allocated for %d received, want at most %d", got, len(sent), most)
 		}
 	})

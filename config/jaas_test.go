@@ -4,6 +4,8 @@ import (
 	"maps"
 	"strings"
 	"testing"
+
+	"github.com/zabkeeper/zabkeeper/test_scripts/allocation"
 )
 
 func TestReadJAAS(t *testing.T) {
@@ -59,7 +61,7 @@ func FuzzJAAS(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		var login *jaasLogin
 		var err error
-		if n := allocated(func() { login, err = readJAAS("jaas", "Server", []byte(text)) }); n > allocationCeiling(len(text)) {
+		if n := allocation.Bytes(func() { login, err = readJAAS("jaas", "Server", []byte(text)) }); n > allocationCeiling(len(text)) {
 			t.Errorf("%d bytes allocated for %d", n, len(text))
 		}
 		if (err == nil) != (login != nil) || login != nil && len(login.users) == 0 && login.keytab == "" {

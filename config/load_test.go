@@ -6,10 +6,11 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/zabkeeper/zabkeeper/test_scripts/allocation"
 )
 
 // TestSampleIsTheDefaults: the file names every key, at its default.
@@ -148,7 +149,7 @@ func FuzzLoad(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text []byte) {
 		var c *Config
 		var err error
-		if n := allocated(func() { c, err = parse("fuzz", text) }); n > allocationCeiling(len(text)) {
+		if n := allocation.Bytes(func() { c, err = parse("fuzz", text) }); n > allocationCeiling(len(text)) {
 			t.Errorf("%d bytes allocated for %d", n, len(text))
 		}
 		if (c == nil) == (err == nil) {
@@ -158,15 +159,6 @@ func FuzzLoad(f *testing.F) {
 			_ = c.Validate(nil)
 		}
 	})
-}
-
-// allocated is how many bytes fn allocates, whatever becomes of them.
-func allocated(fn func()) uint64 {
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	fn()
-	runtime.ReadMemStats(&after)
-	return after.TotalAlloc - before.TotalAlloc
 }
 
 // allocationCeiling is what reading n bytes of text may allocate: problems are

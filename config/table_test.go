@@ -6,6 +6,8 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"github.com/zabkeeper/zabkeeper/test_scripts/allocation"
 )
 
 const three = `# our servers
@@ -132,7 +134,7 @@ func FuzzParseTable(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text []byte) {
 		var table *Table
 		var err error
-		if n := allocated(func() { table, err = ParseTable("fuzz", text) }); n > allocationCeiling(len(text)) {
+		if n := allocation.Bytes(func() { table, err = ParseTable("fuzz", text) }); n > allocationCeiling(len(text)) {
 			t.Errorf("%d bytes allocated for %d", n, len(text))
 		}
 		if err != nil {

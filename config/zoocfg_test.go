@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/zabkeeper/zabkeeper/test_scripts/allocation"
 )
 
 const ensemble = `# The number of milliseconds of each tick
@@ -181,7 +183,7 @@ func FuzzZooCfg(f *testing.F) {
 		var c *Config
 		var table *Table
 		var err error
-		n := allocated(func() { c, table, _, err = parseZooCfg("fuzz", text, read) })
+		n := allocation.Bytes(func() { c, table, _, err = parseZooCfg("fuzz", text, read) })
 		if n > allocationCeiling(len(text)+len(myid)) {
 			t.Errorf("%d bytes allocated for %d", n, len(text)+len(myid))
 		}

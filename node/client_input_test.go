@@ -3,10 +3,10 @@ package node
 import (
 	"bytes"
 	"net"
-	"runtime"
 	"testing"
 	"time"
 
+	"github.com/zabkeeper/zabkeeper/test_scripts/allocation"
 	"github.com/zabkeeper/zabkeeper/wire"
 )
 
@@ -39,7 +39,7 @@ func FuzzClientFrames(f *testing.F) {
 	f.Fuzz(func(t *testing.T, sent []byte) {
 		c := &clientConn{n: &Node{}, nc: &arriving{r: bytes.NewReader(sent)}}
 		var got []byte
-		n := allocatedBy(func() {
+		n := allocation.Bytes(func() {
 			in := newInputBuffer(c)
 			for {
 				p, need, ok := in.frame(wire.FrameBytesMax)
@@ -62,19 +62,11 @@ func FuzzClientFrames(f *testing.F) {
 		}
 		c.nc = &arriving{r: bytes.NewReader(sent)}
 		var line string
-		if n := allocatedBy(func() { line, _ = readOperatorLine(newInputBuffer(c)) }); n > 4*inputBytes {
+		if n := allocation.Bytes(func() { line, _ = readOperatorLine(newInputBuffer(c)) }); n > 4*inputBytes {
 			t.Errorf("an operator's line: %d bytes allocated", n)
 		}
 		if !bytes.Contains(sent, []byte(line)) {
 			t.Errorf("a line that was not sent: %q", line)
 		}
 	})
-}
-
-func allocatedBy(fn func()) uint64 {
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	fn()
-	runtime.ReadMemStats(&after)
-	return after.TotalAlloc - before.TotalAlloc
 }

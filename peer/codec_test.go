@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"reflect"
-	"runtime"
 	"slices"
 	"testing"
 
@@ -13,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/zabkeeper/zabkeeper/election"
+	"github.com/zabkeeper/zabkeeper/test_scripts/allocation"
 	"github.com/zabkeeper/zabkeeper/zab"
 	"github.com/zabkeeper/zabkeeper/zab/record"
 	"github.com/zabkeeper/zabkeeper/zab/zxid"
@@ -260,15 +260,6 @@ func TestEncodingDoesNotAllocate(t *testing.T) {
 	}
 }
 
-// allocated runs f and returns the bytes it allocated.
-func allocated(f func()) uint64 {
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	f()
-	runtime.ReadMemStats(&after)
-	return after.TotalAlloc - before.TotalAlloc
-}
-
 // allocationCeiling is what a decoder may allocate for a payload: messages of
 // seven bytes become structures of some 300.
 func allocationCeiling(p []byte) uint64 { return 64<<10 + 64*uint64(len(p)) }
@@ -281,7 +272,7 @@ func FuzzDecodeMessages(f *testing.F) {
 	f.Add([]byte{0xdd, 0x00, 0xff, 0xff, 0xff, 10})
 	f.Fuzz(func(t *testing.T, p []byte) {
 		var got []zab.Message
-		n := allocated(func() {
+		n := allocation.Bytes(func() {
 			_, _ = DecodeMessages(p, 7, func(m *zab.Message) error { got = append(got, *m); return nil })
 		})
 		if n > 4*allocationCeiling(p) { // got counts too, as it grows
@@ -300,7 +291,7 @@ func FuzzDecodeElection(f *testing.F) {
 	f.Add(AppendElection(nil, &election.Message{Kind: election.Heartbeat, From: 1, Heard: []zxid.ServerID{2, 3}}))
 	f.Add([]byte{0x9a, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0xdd, 0x7f, 0xff, 0xff, 0xff})
 	f.Fuzz(func(t *testing.T, p []byte) {
-		n := allocated(func() { _, _ = DecodeElection(p, func(*election.Message) error { return nil }) })
+		n := allocation.Bytes(func() { _, _ = DecodeElection(p, func(*election.Message) error { return nil }) })
 		if n > allocationCeiling(p) {
 			t.Fatalf("%d bytes allocated for a payload of %d", n, len(p))
 		}
@@ -310,7 +301,7 @@ func FuzzDecodeElection(f *testing.F) {
 func FuzzDecodeHello(f *testing.F) {
 	f.Add(appendHello(nil, &Hello{Version: protocolVersion, TableText: "text"}))
 	f.Fuzz(func(t *testing.T, p []byte) {
-		n := allocated(func() { _, _ = decodeHello(p) })
+		n := allocation.Bytes(func() { _, _ = decodeHello(p) })
 		if n > allocationCeiling(p) {
 			t.Fatalf("%d bytes allocated for a hello of %d", n, len(p))
 		}
@@ -323,7 +314,7 @@ func FuzzFrames(f *testing.F) {
 	f.Add([]byte{0x01, 0x3f, 0xff, 0xff, 0, 0, 0, 0, 1})
 	f.Fuzz(func(t *testing.T, stream []byte) {
 		var out []byte
-		n := allocated(func() {
+		n := allocation.Bytes(func() {
 			r := newFrameReader(bytes.NewReader(stream), FrameBytesMax)
 			for {
 				p, err := r.next()

@@ -2,11 +2,12 @@ package sasl
 
 import (
 	"errors"
-	"runtime"
 	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"github.com/zabkeeper/zabkeeper/test_scripts/allocation"
 )
 
 // TestResponseOfTheStandard is the example of RFC 2831, section 4.
@@ -138,11 +139,9 @@ func FuzzDirectives(f *testing.F) {
 	f.Add(`a="`)
 	f.Add(`a="\`)
 	f.Fuzz(func(t *testing.T, s string) {
-		var before, after runtime.MemStats
-		runtime.ReadMemStats(&before)
-		d, ok := parseDirectives(s)
-		runtime.ReadMemStats(&after)
-		if n := after.TotalAlloc - before.TotalAlloc; n > uint64(128*len(s)+64<<10) {
+		var d map[string]string
+		var ok bool
+		if n := allocation.Bytes(func() { d, ok = parseDirectives(s) }); n > uint64(128*len(s)+64<<10) {
 			t.Errorf("%d bytes allocated for %d", n, len(s))
 		}
 		if !ok {

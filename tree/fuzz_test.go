@@ -4,19 +4,11 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
-	"runtime"
 	"testing"
 
+	"github.com/zabkeeper/zabkeeper/test_scripts/allocation"
 	"github.com/zabkeeper/zabkeeper/wire"
 )
-
-func allocated(fn func()) uint64 {
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	fn()
-	runtime.ReadMemStats(&after)
-	return after.TotalAlloc - before.TotalAlloc
-}
 
 func seedTransactions() []Transaction {
 	return []Transaction{
@@ -57,7 +49,7 @@ func FuzzApply(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var txn Transaction
-		if n := allocated(func() {
+		if n := allocation.Bytes(func() {
 			if DecodeTransaction(b, &txn) != nil {
 				txn = Transaction{Op: OpMulti, Body: b}
 			}
@@ -106,7 +98,7 @@ func FuzzRead(f *testing.F) {
 		fx.mustCreate("/n", "x", 0)
 		before := fx.tree.Digest()
 		for op := wire.OpCode(0); op < 2010; op++ {
-			n := allocated(func() {
+			n := allocation.Bytes(func() {
 				switch op.Class() {
 				case wire.ClassRead:
 					fx.tree.Read(op, b, fx.reader(), nil)
@@ -147,7 +139,7 @@ func FuzzRestore(f *testing.F) {
 		if len(b) > 0 {
 			b[int(at)%len(b)] ^= flip
 		}
-		n := allocated(func() {
+		n := allocation.Bytes(func() {
 			restored, err := Restore(bytes.NewReader(b))
 			if err != nil && !errors.Is(err, ErrCorrupt) {
 				t.Errorf("got %v, want ErrCorrupt", err)

@@ -3,6 +3,8 @@ package wire
 import (
 	"errors"
 	"testing"
+
+	"github.com/zabkeeper/zabkeeper/test_scripts/allocation"
 )
 
 func TestEnsembleServer(t *testing.T) {
@@ -55,7 +57,7 @@ func FuzzEnsemble(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		var servers []EnsembleServer
 		var err error
-		if n := allocated(func() { servers, err = ParseEnsemble(text) }); n > uint64(256*len(text)+64<<10) {
+		if n := allocation.Bytes(func() { servers, err = ParseEnsemble(text) }); n > uint64(256*len(text)+64<<10) {
 			t.Errorf("allocates %d for %d bytes", n, len(text))
 		}
 		for _, s := range servers {

@@ -4,6 +4,8 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"github.com/zabkeeper/zabkeeper/test_scripts/allocation"
 )
 
 func TestExtensionsAreReadBack(t *testing.T) {
@@ -68,7 +70,7 @@ func TestPageEntriesAreWalkedInPlace(t *testing.T) {
 func FuzzParseExtensions(f *testing.F) {
 	f.Add(AppendExtensions(nil))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		if n := allocated(func() { ParseExtensions(text) }); n > uint64(4*len(text)+64<<10) {
+		if n := allocation.Bytes(func() { ParseExtensions(text) }); n > uint64(4*len(text)+64<<10) {
 			t.Fatalf("allocates %d for %d bytes", n, len(text))
 		}
 	})

@@ -3,8 +3,9 @@ package wire
 import (
 	"bytes"
 	"reflect"
-	"runtime"
 	"testing"
+
+	"github.com/zabkeeper/zabkeeper/test_scripts/allocation"
 )
 
 type record interface {
@@ -182,14 +183,6 @@ func TestDecodeMultiResponse(t *testing.T) {
 	}
 }
 
-func allocated(fn func()) uint64 {
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	fn()
-	runtime.ReadMemStats(&after)
-	return after.TotalAlloc - before.TotalAlloc
-}
-
 // FuzzRecords feeds any bytes to every decoder: none may panic, allocate more
 // than the input justifies, or accept what it cannot write again.
 func FuzzRecords(f *testing.F) {
@@ -199,7 +192,7 @@ func FuzzRecords(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		for _, pair := range records() {
 			rec, r := pair[1], NewReader(b)
-			if n := allocated(func() { rec.Decode(&r) }); n > uint64(16*len(b)+64<<10) {
+			if n := allocation.Bytes(func() { rec.Decode(&r) }); n > uint64(16*len(b)+64<<10) {
 				t.Fatalf("%T allocates %d for %d bytes", rec, n, len(b))
 			}
 			if !r.OK() {
@@ -220,7 +213,7 @@ func FuzzMulti(f *testing.F) {
 	f.Add(AppendMultiEnd(AppendMultiError(nil, ErrNoNode)))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		count := 0
-		if n := allocated(func() { _ = DecodeMultiResponse(b, func(*MultiResult) { count++ }) }); n > uint64(64*len(b)+64<<10) {
+		if n := allocation.Bytes(func() { _ = DecodeMultiResponse(b, func(*MultiResult) { count++ }) }); n > uint64(64*len(b)+64<<10) {
 			t.Fatalf("allocates %d for %d bytes", n, len(b))
 		}
 		if count > len(b)/9 {

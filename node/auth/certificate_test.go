@@ -11,10 +11,11 @@ import (
 	"errors"
 	"math/big"
 	"net"
-	"runtime"
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/zabkeeper/zabkeeper/test_scripts/allocation"
 )
 
 var (
@@ -80,11 +81,9 @@ func FuzzSubjectName(f *testing.F) {
 		f.Add(der)
 	}
 	f.Fuzz(func(t *testing.T, der []byte) {
-		var before, after runtime.MemStats
-		runtime.ReadMemStats(&before)
-		text, err := subjectName(der)
-		runtime.ReadMemStats(&after)
-		if n := after.TotalAlloc - before.TotalAlloc; n > uint64(512*len(der)+64<<10) {
+		var text string
+		var err error
+		if n := allocation.Bytes(func() { text, err = subjectName(der) }); n > uint64(512*len(der)+64<<10) {
 			t.Errorf("%d bytes allocated for %d", n, len(der))
 		}
 		if err != nil && text != "" {

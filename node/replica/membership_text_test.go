@@ -1,9 +1,9 @@
 package replica
 
 import (
-	"runtime"
 	"testing"
 
+	"github.com/zabkeeper/zabkeeper/test_scripts/allocation"
 	"github.com/zabkeeper/zabkeeper/wire"
 	"github.com/zabkeeper/zabkeeper/zab"
 )
@@ -13,12 +13,9 @@ func FuzzParseMembers(f *testing.F) {
 	f.Add("server.1=a:1:2:participant;0.0.0.0:3,server.2=[::1]:1:2:observer\nversion=5")
 	f.Add("server.1=a:1:2\nserver.1=b:1:2")
 	f.Fuzz(func(t *testing.T, text string) {
-		var before, after runtime.MemStats
-		runtime.ReadMemStats(&before)
 		var members []zab.Member
-		members, ok := parseMembers(text)
-		runtime.ReadMemStats(&after)
-		if n := after.TotalAlloc - before.TotalAlloc; n > uint64(256*len(text)+64<<10) {
+		var ok bool
+		if n := allocation.Bytes(func() { members, ok = parseMembers(text) }); n > uint64(256*len(text)+64<<10) {
 			t.Errorf("%d bytes allocated for %d", n, len(text))
 		}
 		for _, m := range members {

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -20,6 +19,7 @@ import (
 	"github.com/jcmturner/gokrb5/v8/spnego"
 	"github.com/jcmturner/gokrb5/v8/types"
 	"github.com/zabkeeper/zabkeeper/sasl"
+	"github.com/zabkeeper/zabkeeper/test_scripts/allocation"
 )
 
 const server = "zookeeper/localhost"
@@ -219,11 +219,8 @@ func FuzzTokens(f *testing.F) {
 	f.Add(token[:40])
 	f.Fuzz(func(t *testing.T, token []byte) {
 		c := m.Begin()
-		var before, after runtime.MemStats
-		runtime.ReadMemStats(&before)
-		_, err := c.Respond(token)
-		runtime.ReadMemStats(&after)
-		if n := after.TotalAlloc - before.TotalAlloc; n > uint64(1024*len(token)+1<<20) {
+		var err error
+		if n := allocation.Bytes(func() { _, err = c.Respond(token) }); n > uint64(1024*len(token)+1<<20) {
 			t.Errorf("%d bytes allocated for %d", n, len(token))
 		}
 		if _, ok := c.Name(); ok || err != nil && !errors.Is(err, sasl.ErrRefused) {

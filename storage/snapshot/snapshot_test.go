@@ -8,11 +8,11 @@ import (
 	"io/fs"
 	"math/rand/v2"
 	"reflect"
-	"runtime"
 	"slices"
 	"testing"
 
 	"github.com/zabkeeper/zabkeeper/storage/vfs"
+	"github.com/zabkeeper/zabkeeper/test_scripts/allocation"
 	"github.com/zabkeeper/zabkeeper/zab/record"
 	"github.com/zabkeeper/zabkeeper/zab/zxid"
 )
@@ -318,11 +318,8 @@ func FuzzVerify(f *testing.F) {
 		if _, err := file.WriteAt(b, 0); err != nil {
 			t.Fatal(err)
 		}
-		var before, after runtime.MemStats
-		runtime.ReadMemStats(&before)
-		err = Verify(fsys, dir, Name(5))
-		runtime.ReadMemStats(&after)
-		if got, most := after.TotalAlloc-before.TotalAlloc, uint64(16*len(b)+16<<20); got > most {
+		allocated := allocation.Bytes(func() { err = Verify(fsys, dir, Name(5)) })
+		if got, most := allocated, uint64(16*len(b)+16<<20); got > most {
 			t.Errorf("Verify of %d bytes allocates %d, want at most %d", len(b), got, most)
 		}
 		if err == nil && !bytes.Equal(b, seed) {

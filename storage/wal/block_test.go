@@ -4,13 +4,13 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
-	"runtime"
 	"slices"
 	"testing"
 
 	"github.com/klauspost/compress/s2"
 
 	"github.com/zabkeeper/zabkeeper/storage/vfs"
+	"github.com/zabkeeper/zabkeeper/test_scripts/allocation"
 	"github.com/zabkeeper/zabkeeper/zab/record"
 	"github.com/zabkeeper/zabkeeper/zab/zxid"
 )
@@ -353,7 +353,7 @@ func TestForgedFrames(t *testing.T) {
 		putFile(t, fsys, dir+"/"+segmentName(0), slices.Concat(head.encode(), room, tt.block))
 		var rec Recovered
 		var err error
-		if n := allocated(func() { _, rec, err = Open(fsys, small()) }); n > 1<<20 {
+		if n := allocation.Bytes(func() { _, rec, err = Open(fsys, small()) }); n > 1<<20 {
 			t.Errorf("%s: Open allocates %d bytes", tt.name, n)
 		}
 		last := zxid.Zxid(0)
@@ -376,14 +376,6 @@ func TestForgedFrames(t *testing.T) {
 	}
 }
 
-func allocated(fn func()) uint64 {
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	fn()
-	runtime.ReadMemStats(&after)
-	return after.TotalAlloc - before.TotalAlloc
-}
-
 // FuzzUnpack takes arbitrary bytes for a block: no panic, one buffer, and what
 // comes out is what goes in again.
 func FuzzUnpack(f *testing.F) {
@@ -398,7 +390,7 @@ func FuzzUnpack(f *testing.F) {
 		var u unpacker
 		var got []byte
 		var err error
-		if n := allocated(func() { got, err = u.unpack(b) }); n > frameTarget+64<<10 {
+		if n := allocation.Bytes(func() { got, err = u.unpack(b) }); n > frameTarget+64<<10 {
 			t.Errorf("a block of %d bytes allocates %d", len(b), n)
 		}
 		if err != nil {

@@ -4,10 +4,10 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
-	"runtime"
 	"testing"
 
 	"github.com/zabkeeper/zabkeeper/storage/vfs"
+	"github.com/zabkeeper/zabkeeper/test_scripts/allocation"
 	"github.com/zabkeeper/zabkeeper/zab/record"
 	"github.com/zabkeeper/zabkeeper/zab/zxid"
 )
@@ -234,11 +234,10 @@ func FuzzOpen(f *testing.F) {
 		must(t, err)
 		_, err = c.WriteAt(append(head, b...), 0)
 		must(t, err)
-		var before, after runtime.MemStats
-		runtime.ReadMemStats(&before)
-		l, rec, err := Open(fsys, small())
-		runtime.ReadMemStats(&after)
-		if got, most := after.TotalAlloc-before.TotalAlloc, uint64(64*len(b)+4<<20); got > most {
+		var l *Log
+		var rec Recovered
+		allocated := allocation.Bytes(func() { l, rec, err = Open(fsys, small()) })
+		if got, most := allocated, uint64(64*len(b)+4<<20); got > most {
 			t.Errorf("Open of %d bytes allocates %d, want at most %d", len(b), got, most)
 		}
 		if err != nil {

@@ -61,7 +61,7 @@ func TestLimits(t *testing.T) { run(all()) }
 // covers: O05, O07
 func TestKill(t *testing.T) {}
 
-func FuzzX(f *testing.F) { allocated(nil) }
+func FuzzX(f *testing.F) { allocation.Bytes(nil) }
 `))
 	if err != nil {
 		t.Fatal(err)

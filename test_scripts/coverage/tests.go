@@ -170,7 +170,7 @@ func bound(d *declaration) string {
 	switch {
 	case d.mentions["AllocsPerRun"]:
 		return "no allocation"
-	case d.mentions["allocated"], d.mentions["allocatedBy"], d.mentions["ReadMemStats"]:
+	case d.mentions["allocation"]:
 		return "bytes allocated, by the length of the input"
 	}
 	return ""

@@ -4,9 +4,10 @@ import (
 	"errors"
 	"io"
 	"net"
-	"runtime"
 	"testing"
 	"time"
+
+	"github.com/zabkeeper/zabkeeper/test_scripts/allocation"
 )
 
 // introduction is what server 2 says first.
@@ -98,11 +99,9 @@ func silent(t *testing.T, c net.Conn) {
 func FuzzHello(f *testing.F) {
 	f.Add(introduction[8:])
 	f.Fuzz(func(t *testing.T, b []byte) {
-		var before, after runtime.MemStats
-		runtime.ReadMemStats(&before)
-		n, err := helloServer(b)
-		runtime.ReadMemStats(&after)
-		if got := after.TotalAlloc - before.TotalAlloc; got > 64<<10 {
+		var n int
+		var err error
+		if got := allocation.Bytes(func() { n, err = helloServer(b) }); got > 64<<10 {
 			t.Errorf("%d bytes allocated for %d", got, len(b))
 		}
 		if err != nil && !errors.Is(err, ErrHello) || err == nil && (n < 0 || n > 255) {

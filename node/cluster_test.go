@@ -2,12 +2,12 @@ package node
 
 import (
 	"fmt"
-	"net"
 	"testing"
 	"time"
 
 	"github.com/go-zookeeper/zk"
 	"github.com/rs/zerolog"
+	"github.com/zabkeeper/zabkeeper/test_scripts/processes"
 	"github.com/zabkeeper/zabkeeper/zab/zxid"
 )
 
@@ -21,7 +21,7 @@ type cluster struct {
 func newCluster(t *testing.T, size int, change ...func(*Options)) *cluster {
 	t.Helper()
 	c := &cluster{t: t}
-	ports := freePorts(t, 3*size)
+	ports := processes.FreePorts(t, 3*size)
 	var members []Member
 	for i := range size {
 		members = append(members, Member{ID: zxid.ServerID(i + 1), Voter: true,
@@ -48,21 +48,6 @@ func newCluster(t *testing.T, size int, change ...func(*Options)) *cluster {
 		}
 	})
 	return c
-}
-
-// freePorts returns ports that nobody listens on at the moment.
-func freePorts(t *testing.T, n int) []int {
-	t.Helper()
-	var ports []int
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = l.Close() }()
-		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
-	}
-	return ports
 }
 
 func (c *cluster) start(i int) {

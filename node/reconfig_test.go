@@ -11,6 +11,7 @@ import (
 
 	"github.com/zabkeeper/zabkeeper/client"
 	"github.com/zabkeeper/zabkeeper/node/replica"
+	"github.com/zabkeeper/zabkeeper/test_scripts/processes"
 	"github.com/zabkeeper/zabkeeper/wire"
 	"github.com/zabkeeper/zabkeeper/zab/zxid"
 )
@@ -149,7 +150,7 @@ func TestRemovedServerLetsItsClientsGo(t *testing.T) {
 func TestObserverIsPromotedAndDemoted(t *testing.T) {
 	c := newCluster(t, 3, reconfigurable)
 	c.awaitServing()
-	ports := freePorts(t, 3)
+	ports := processes.FreePorts(t, 3)
 	own := Member{ID: 4, Voter: true, ServerAddress: fmt.Sprintf("127.0.0.1:%d", ports[0]), LeaderAddress: fmt.Sprintf("127.0.0.1:%d", ports[1]),
 		Row: fmt.Sprintf("127.0.0.1:%d:%d:participant;127.0.0.1:%d", ports[1], ports[0], ports[2])}
 	o := c.opts[0]

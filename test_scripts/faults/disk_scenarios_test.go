@@ -3,16 +3,19 @@
 package faults
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 	"time"
 
+	"github.com/zabkeeper/zabkeeper/client"
 	"github.com/zabkeeper/zabkeeper/test_scripts/faults/disks"
 	"github.com/zabkeeper/zabkeeper/test_scripts/processes"
 )
@@ -131,7 +134,8 @@ func failingSyncs(f *field) {
 		processes.Eventually(f, "the server whose syncs fail has ended", p.Ended)
 		f.c.Kill(p)
 		stop()
-		if said := p.ReadLog()[begin:]; !strings.Contains(said, "input/output error") && !strings.Contains(said, "no space left on device") {
+		said := p.ReadLog()[begin:]
+		if !slices.ContainsFunc(diskErrors, func(e string) bool { return strings.Contains(said, e) }) {
 			f.Errorf("server %d ended on a failed sync and does not say so:\n%s", p.ID, tail(said, 5))
 		}
 		f.last(0, time.Second)
@@ -141,6 +145,10 @@ func failingSyncs(f *field) {
 	}
 }
 
+// diskErrors are what the kernel says of a disk that fails; the last is what comes
+// of a file system that noticed before the server did.
+var diskErrors = []string{"input/output error", "no space left on device", "read-only file system"}
+
 // injected fails every sync of a running server.
 func (f *field) injected(p *processes.Process) (stop func()) {
 	return disks.FailSyncs(f, p.Cmd.Process.Pid)
@@ -148,7 +156,37 @@ func (f *field) injected(p *processes.Process) (stop func()) {
 
 // hollowed takes away what the server's disk was promised: writing back fails.
 func (f *field) hollowed(p *processes.Process) (stop func()) {
-	return disks.Fill(f, f.below[p.ID-1])
+	stop = disks.Fill(f, f.below[p.ID-1])
+	f.overwrite(p.Ended)
+	return stop
+}
+
+// overwrite writes values that do not compress over one znode until a condition
+// holds: the log comes to places on disk that nothing was ever written to.
+func (f *field) overwrite(until func() bool) {
+	f.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	c, err := client.Dial(ctx, client.Options{Servers: f.c.Addresses(), SessionTimeout: 10 * time.Second})
+	if err != nil {
+		f.Fatal(err)
+	}
+	defer func() { _ = c.Close(ctx) }()
+	const path = "/overwritten"
+	data := make([]byte, 64<<10)
+	for ctx.Err() == nil && !until() {
+		for i := range data {
+			data[i] = byte(f.r.Uint32())
+		}
+		_, err := c.Set(ctx, path, data, client.AnyVersion)
+		if errors.Is(err, client.ErrNoNode) {
+			_, err = c.Create(ctx, path, nil, client.CreateOptions{})
+		}
+		// The server that is to end may be the client's own, or the leader.
+		if err != nil && !errors.Is(err, client.ErrConnectionLoss) {
+			f.Fatal(err)
+		}
+	}
 }
 
 // repair brings a disk back whose writes were lost. What is on it may be damaged

@@ -92,21 +92,6 @@ func NewWith(t testing.TB, size int, settings string) *Cluster {
 	return c
 }
 
-// FreePorts returns ports of loopback that nobody listens on at the moment.
-func FreePorts(t testing.TB, n int) []int {
-	t.Helper()
-	var ports []int
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = l.Close() }()
-		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
-	}
-	return ports
-}
-
 // Start starts a server.
 func (c *Cluster) Start(p *Process) {
 	c.t.Helper()

@@ -227,7 +227,7 @@ func (c *Core) LinkDown(id LinkID) {
 	switch c.role {
 	case Looking:
 	case Leading:
-		c.lead.drop(id)
+		c.dropLink(id)
 	case Following:
 		if l := c.follow.link; l != nil && l.id == id {
 			c.follow.link = nil
@@ -279,7 +279,9 @@ func (c *Core) afterDurable() {
 	case Leading:
 		c.advanceCommit()
 		if c.phase == Pull {
-			c.send(c.lead.donor, Message{Kind: Acknowledge, Epoch: c.epoch, Zxid: c.durable})
+			if c.lead.donor != 0 {
+				c.send(c.lead.donor, Message{Kind: Acknowledge, Epoch: c.epoch, Zxid: c.durable})
+			}
 			c.pulled()
 		}
 	case Following:

@@ -20,7 +20,8 @@ type leadership struct {
 	foundation  *Configuration // the cluster never ran: this epoch's record founds it
 	promised    bool           // the leader's own promise is durable
 	established bool
-	donor       LinkID // Pull: where the history comes from
+	answered    []zxid.ServerID // new_epoch of this epoch, at least once
+	donor       LinkID          // Pull: where the history comes from; 0 when that link is gone
 	donorLast   zxid.Zxid
 	renewing    bool
 	serving     bool // the epoch record is applied
@@ -47,8 +48,14 @@ func (ld *leadership) peer(id zxid.ServerID) *link {
 	return nil
 }
 
-func (ld *leadership) drop(id LinkID) {
-	ld.links = slices.DeleteFunc(ld.links, func(l *link) bool { return l.id == id })
+// dropLink forgets a follower's link. When a donor is gone, what came of its
+// history stays, and the next tick judges again whose history is longest: the
+// donor may come back on another link.
+func (c *Core) dropLink(id LinkID) {
+	c.lead.links = slices.DeleteFunc(c.lead.links, func(l *link) bool { return l.id == id })
+	if c.phase == Pull && id == c.lead.donor {
+		c.lead.donor, c.lead.donorLast = 0, c.last
+	}
 }
 
 // acceptLink takes in a follower. A second link of one server replaces the
@@ -62,7 +69,7 @@ func (c *Core) acceptLink(l *link) {
 			return
 		}
 		c.closeLink(old.id)
-		c.lead.drop(old.id)
+		c.dropLink(old.id)
 	}
 	i, _ := slices.BinarySearchFunc(c.lead.links, l.peer, func(l *link, id zxid.ServerID) int { return int(l.peer) - int(id) })
 	c.lead.links = slices.Insert(c.lead.links, i, l)
@@ -90,7 +97,7 @@ func (c *Core) stepLeader(l *link, m *Message) {
 		}
 	case Goodbye:
 		c.closeLink(l.id)
-		c.lead.drop(l.id)
+		c.dropLink(l.id)
 	case AskInfo, NewEpoch, HistoryPull, Commit, UpToDate, Ping, ReadGrant, HandOver, PassThrough:
 	}
 }
@@ -173,6 +180,7 @@ func (c *Core) maybeChooseEpoch() {
 	assert(c.epoch <= zxid.EpochMax, "zab: epochs are used up")
 	c.accepted, c.promisedTo, c.lead.promised = c.epoch, c.opt.Self, false
 	c.addPersist(PersistOp{Kind: PersistPromise, Epoch: c.epoch, To: c.opt.Self}, persistOp{epoch: c.epoch})
+	c.lead.answered = nil
 	c.progress()
 	c.event(Event{Kind: EpochChosen, Epoch: c.epoch})
 }
@@ -252,7 +260,11 @@ func (c *Core) onAckEpoch(l *link, m *Message) {
 	answer := *m
 	l.answer = &answer
 	l.last = m.Zxid
-	c.progress()
+	// A follower that comes again and again is no progress.
+	if !slices.Contains(c.lead.answered, l.peer) {
+		c.lead.answered = append(c.lead.answered, l.peer)
+		c.progress()
+	}
 	if c.lead.established && c.phase >= Synchronization {
 		c.startSync(l)
 		return

@@ -36,11 +36,14 @@ func (c *Core) tickLeader() {
 		// faith at about the same time.
 		if c.now-l.lastPong > c.opt.Timing.Peer {
 			c.closeLink(l.id)
-			c.lead.drop(l.id)
+			c.dropLink(l.id)
 		}
 	}
 	if c.now >= c.lead.nextPing {
 		c.ping()
+	}
+	if c.phase == Pull {
+		c.pulled()
 	}
 }
 
@@ -135,7 +138,7 @@ func (c *Core) addRead(r pendingRead) {
 	if !c.lead.serving || len(c.lead.reads) >= readsMax {
 		if r.link != 0 {
 			c.closeLink(r.link)
-			c.lead.drop(r.link)
+			c.dropLink(r.link)
 		}
 		return
 	}

@@ -13,7 +13,8 @@ import (
 // link is one connection to or from a leader_port.
 //
 // Three goroutines work on it: the reader, which also starts and ends it, the
-// writer, and while a snapshot goes through, one for the disk.
+// writer, and while a snapshot goes through, one for the disk. Who sends little may
+// write in the writer's place (push).
 type link struct {
 	t    *Transport
 	id   zab.LinkID

@@ -13,8 +13,8 @@ import (
 )
 
 func TestZnodeIsSmall(t *testing.T) {
-	if got := unsafe.Sizeof(znode{}); got > 128 {
-		t.Errorf("got %d bytes, want at most 128", got)
+	if got := unsafe.Sizeof(znode{}); got > 80 {
+		t.Errorf("got %d bytes, want at most 80", got)
 	}
 }
 

@@ -356,7 +356,8 @@ func (c *Core) adopt(l *link, m *Message) {
 	}
 }
 
-// pulled continues with discovery once the donor's history is durable here.
+// pulled continues with discovery once the donor's history, or what came of it
+// before its link ended, is durable here.
 // D5 is judged again, because the history may carry a configuration (C7).
 func (c *Core) pulled() {
 	if c.last == c.lead.donorLast && c.durable == c.last {

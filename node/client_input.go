@@ -8,6 +8,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/zabkeeper/zabkeeper/socket"
 	"github.com/zabkeeper/zabkeeper/wire"
 )
 
@@ -45,7 +46,7 @@ func (in *inputBuffer) readOnce(fd uintptr) bool {
 		in.b = *inputBuffers.Get().(*[]byte)
 	}
 	for {
-		n, err := syscall.Read(int(fd), in.b[in.end:])
+		n, err := socket.ReadNow(fd, in.b[in.end:])
 		switch {
 		case errors.Is(err, syscall.EINTR):
 			continue
@@ -57,7 +58,7 @@ func (in *inputBuffer) readOnce(fd uintptr) bool {
 		case n == 0:
 			in.err = io.EOF
 		}
-		in.n = max(n, 0)
+		in.n = n
 		return true
 	}
 }

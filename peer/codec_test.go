@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/hex"
 	"errors"
+	"net"
 	"reflect"
 	"slices"
 	"testing"
@@ -116,8 +117,8 @@ func TestMessagesRoundTrip(t *testing.T) {
 			want = append(want, joined(m))
 		}
 		var frame bytes.Buffer
-		if err := w.flush(&frame); err != nil {
-			t.Fatalf("flush: %v", err)
+		if err := w.send(func(pieces net.Buffers) error { _, err := pieces.WriteTo(&frame); return err }); err != nil {
+			t.Fatalf("send: %v", err)
 		}
 		// The gathering writer and the plain encoder are twins.
 		if !bytes.Equal(frame.Bytes(), appendFrame(nil, p)) {

@@ -8,6 +8,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/zabkeeper/zabkeeper/socket"
 	"github.com/zabkeeper/zabkeeper/zab/zxid"
 )
 
@@ -39,7 +40,7 @@ func (t *Transport) dial(to zxid.ServerID, address string, p port) (*connection,
 		return nil, Hello{}, fmt.Errorf("peer: %v of server %d: %w", p, to, err)
 	}
 	defer t.closeWithTransport(raw)()
-	c := &connection{raw, newFrameReader(raw, HelloFrameBytesMax)}
+	c := &connection{raw, newFrameReader(socket.NewReceiver(raw), HelloFrameBytesMax)}
 	h, err := t.introduce(c, to, p)
 	if err != nil {
 		return nil, h, errors.Join(err, raw.Close())
@@ -158,7 +159,7 @@ func (t *Transport) accept(l net.Listener, p port, serve func(*connection, Hello
 
 func (t *Transport) serve(raw net.Conn, p port, serve func(*connection, Hello)) {
 	undo := t.closeWithTransport(raw)
-	c := &connection{raw, newFrameReader(raw, HelloFrameBytesMax)}
+	c := &connection{raw, newFrameReader(socket.NewReceiver(raw), HelloFrameBytesMax)}
 	h, err := t.welcome(c, p)
 	<-t.slots
 	undo()

@@ -149,11 +149,11 @@ func (w *frameWriter) cut(p []byte) {
 // payloadBytes returns the length of what was added.
 func (w *frameWriter) payloadBytes() int { return len(w.enc.b) - frameHeaderSize + w.long }
 
-// flush writes the frame and makes w empty.
-func (w *frameWriter) flush(dst io.Writer) error {
+// send hands the frame, in pieces that are the receiver's to consume, to out and
+// makes w empty.
+func (w *frameWriter) send(out func(net.Buffers) error) error {
 	w.seal()
-	pieces := w.out // WriteTo consumes its receiver
-	_, err := pieces.WriteTo(dst)
+	err := out(w.out)
 	clear(w.out)
 	w.reset()
 	return err

@@ -154,7 +154,7 @@ func (l *link) writeFrame() error {
 		return err
 	}
 	l.fill()
-	return l.out.frame.flush(l.conn.Conn)
+	return l.out.frame.send(l.out.socket.Send)
 }
 
 // tryFrame sends as much of the batch as the socket takes at once.

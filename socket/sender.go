@@ -1,8 +1,9 @@
-// Package socket sends bytes on connections without waiting where that is
-// possible.
+// Package socket moves bytes over connections, without waiting where that is
+// possible and without the scheduler where nothing waits.
 //
-// A Sender belongs to one goroutine at a time. It does not own the connection:
-// closing it is for whoever opened it.
+// A Sender or a Receiver belongs to one goroutine at a time. It does not own the
+// connection: closing it is for whoever opened it. Where a connection is not a bare
+// socket (it is encrypted, or a test's) everything goes through its own methods.
 package socket
 
 import (
@@ -17,16 +18,19 @@ type Sender struct {
 	nc   net.Conn
 	raw  syscall.RawConn // nil where nc is not a bare socket
 	once func(fd uintptr) bool
+	all  func(fd uintptr) bool
 
-	// Of the call of Try that is under way.
-	left []byte
-	err  error
+	// Of the call of Try or Send that is under way.
+	left   []byte
+	pieces net.Buffers
+	gather gather
+	err    error
 }
 
 // NewSender returns a sender for nc.
 func NewSender(nc net.Conn) *Sender {
 	s := &Sender{nc: nc, raw: Raw(nc)}
-	s.once = s.writeOnce
+	s.once, s.all = s.writeOnce, s.writePieces
 	return s
 }
 
@@ -62,8 +66,8 @@ func (s *Sender) Try(b []byte) (int, error) {
 // writeOnce never asks to be called again, so that Try does not wait.
 func (s *Sender) writeOnce(fd uintptr) bool {
 	for len(s.left) > 0 {
-		n, err := syscall.Write(int(fd), s.left)
-		s.left = s.left[max(n, 0):]
+		n, err := writeNow(fd, s.left)
+		s.left = s.left[n:]
 		switch {
 		case errors.Is(err, syscall.EINTR):
 		case errors.Is(err, syscall.EAGAIN):
@@ -74,6 +78,57 @@ func (s *Sender) writeOnce(fd uintptr) bool {
 		}
 	}
 	return true
+}
+
+// Send sends all of the pieces and waits for the socket where it has to. It uses
+// the memory of pieces; what they point to stays.
+func (s *Sender) Send(pieces net.Buffers) error {
+	if s.raw != nil {
+		s.pieces, s.err = pieces, nil
+		err := s.raw.Write(s.all)
+		pieces, s.pieces = s.pieces, nil
+		if err == nil {
+			err = s.err
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if len(pieces) == 0 {
+		return nil
+	}
+	_, err := pieces.WriteTo(s.nc)
+	return err
+}
+
+// writePieces never asks to be called again: what the socket does not take stays
+// in s.pieces.
+func (s *Sender) writePieces(fd uintptr) bool {
+	for s.sent(0); len(s.pieces) > 0; {
+		n, err := s.gather.writeNow(fd, s.pieces)
+		s.sent(n)
+		switch {
+		case errors.Is(err, syscall.EINTR):
+		case errors.Is(err, syscall.EAGAIN):
+			return true
+		case err != nil:
+			s.err = err
+			return true
+		}
+	}
+	return true
+}
+
+// sent takes n bytes, and what is empty behind them, off the front of s.pieces.
+func (s *Sender) sent(n int) {
+	for len(s.pieces) > 0 && n >= len(s.pieces[0]) {
+		n -= len(s.pieces[0])
+		s.pieces[0] = nil
+		s.pieces = s.pieces[1:]
+	}
+	if n > 0 {
+		s.pieces[0] = s.pieces[0][n:]
+	}
 }
 
 // Wait sends all of b and gives the other side as long as timeout to take it.

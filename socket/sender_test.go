@@ -2,6 +2,7 @@ package socket_test
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"net"
 	"testing"
@@ -69,6 +70,38 @@ func TestClosedSocket(t *testing.T) {
 	}
 	if err := s.Wait([]byte("x"), time.Minute); err == nil {
 		t.Fatal("got no error, want one")
+	}
+}
+
+// TestSend sends more pieces than one call takes, and more bytes than the socket
+// takes, some of the pieces empty.
+func TestSend(t *testing.T) {
+	for _, wrapped := range []bool{false, true} {
+		near, far := pair(t)
+		if wrapped {
+			near = &deadlines{Conn: near}
+		}
+		var pieces net.Buffers
+		var want []byte
+		for i := range 5000 {
+			p := bytes.Repeat([]byte{byte(i)}, i%7*i%5000)
+			pieces, want = append(pieces, p), append(want, p...)
+		}
+		got := make(chan []byte)
+		go func() {
+			b, _ := io.ReadAll(far)
+			got <- b
+		}()
+		s := socket.NewSender(near)
+		if err := errors.Join(s.Send(pieces), s.Send(nil), s.Send(net.Buffers{nil, {}}), near.Close()); err != nil {
+			t.Fatal(err)
+		}
+		if b := <-got; !bytes.Equal(b, want) {
+			t.Fatalf("%d bytes arrived, not the %d that were sent", len(b), len(want))
+		}
+		if err := s.Send(net.Buffers{[]byte("x")}); err == nil {
+			t.Fatal("got no error of a closed connection, want one")
+		}
 	}
 }
 

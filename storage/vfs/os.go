@@ -22,6 +22,8 @@ var _ FS = OS{}
 
 type osFile struct{ *os.File }
 
+func (f osFile) WriteAt(b []byte, at int64) (int, error) { return writeAt(f.File, b, at) }
+
 func (f osFile) Sync() error {
 	if err := datasync(f.File); err != nil {
 		return &fs.PathError{Op: "sync", Path: f.Name(), Err: err}

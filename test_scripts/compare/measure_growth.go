@@ -143,9 +143,11 @@ func takeFive(ctx context.Context, l *lab, peer string) (list []values, err erro
 // syncDelay is in the tracer's unit, microseconds.
 const syncDelay = "2000"
 
-// traced is a tracer that stops at syncs and at nothing else.
+// traced is a tracer that stops at syncs and at nothing else. Those that the
+// kernel would do in the background are kept from the server: they cannot be delayed.
 func traced(inject ...string) []string {
-	return append([]string{tracer, "-f", "--seccomp-bpf", "-qq", "-o", "/dev/null", "-e", "trace=fdatasync,fsync"}, inject...)
+	return append([]string{tracer, "-f", "--seccomp-bpf", "-qq", "-o", "/dev/null",
+		"-e", "trace=fdatasync,fsync,io_setup", "-e", "inject=io_setup:error=ENOSYS"}, inject...)
 }
 
 // takeSyncDelay compares servers whose syncs take 2 ms longer with servers that

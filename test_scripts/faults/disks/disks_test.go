@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/zabkeeper/zabkeeper/storage/vfs"
 )
 
 func needed(t *testing.T) {
@@ -65,21 +67,42 @@ func TestFull(t *testing.T) {
 	}
 }
 
-// TestHollow: the sync of a disk that has less than it promised fails.
+// TestHollow: the sync of a disk that has less than it promised fails, also in the
+// way that a server syncs.
 func TestHollow(t *testing.T) {
 	needed(t)
-	d, below := NewHollow(t, 128, 24)
-	free := Fill(t, below)
-	f, err := os.Create(filepath.Join(d.Dir, "file"))
-	if err == nil {
-		_, err = f.Write(make([]byte, 4<<20))
-		err = errors.Join(err, f.Sync(), f.Close())
+	ways := []struct {
+		name string
+		fill func(name string) error
+	}{
+		{"written", func(name string) error {
+			f, err := os.Create(name)
+			if err == nil {
+				_, err = f.Write(make([]byte, 4<<20))
+				err = errors.Join(err, f.Sync(), f.Close())
+			}
+			return err
+		}},
+		{"synced by a server", func(name string) error {
+			f, err := vfs.OS{}.Create(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := f.WriteAt(make([]byte, 4<<20), 0); err != nil {
+				t.Fatal(err) // then the sync shows nothing
+			}
+			return errors.Join(f.Sync(), f.Close())
+		}},
 	}
-	if !errors.Is(err, unix.EIO) && !errors.Is(err, unix.ENOSPC) {
-		t.Errorf("4 MiB on a hollow disk: %v", err)
+	for _, w := range ways {
+		d, below := NewHollow(t, 128, 24)
+		free := Fill(t, below)
+		if err := w.fill(filepath.Join(d.Dir, "file")); !errors.Is(err, unix.EIO) && !errors.Is(err, unix.ENOSPC) {
+			t.Errorf("4 MiB %s on a hollow disk: %v", w.name, err)
+		}
+		free()
+		d.Repair()
 	}
-	free()
-	d.Repair()
 }
 
 // TestSyncs of another process fail, or are slow, while it is told so.

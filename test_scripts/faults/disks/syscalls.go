@@ -13,8 +13,12 @@ import (
 	"time"
 )
 
-// syncCalls are how a server makes its files durable.
-const syncCalls = "fsync,fdatasync"
+// syncCalls are how a server makes its files durable; it also has the kernel do
+// that in the background, which is kept from it so that there is a call to fail.
+const (
+	syncCalls       = "fsync,fdatasync"
+	backgroundCalls = "io_submit"
+)
 
 // FailSyncs has every sync of a process fail with EIO until what it returns is
 // called, or the process ends.
@@ -32,7 +36,8 @@ func SlowSyncs(t testing.TB, pid int, by time.Duration) (stop func()) {
 // inject attaches strace. It is attached when it says so.
 func inject(t testing.TB, pid int, what string) (stop func()) {
 	t.Helper()
-	c := exec.Command("strace", "-f", "-p", fmt.Sprint(pid), "-e", "trace="+syncCalls, "-e", "inject="+syncCalls+":"+what, "-e", "signal=none", "-o", "/dev/null")
+	c := exec.Command("strace", "-f", "-p", fmt.Sprint(pid), "-e", "trace="+syncCalls+","+backgroundCalls,
+		"-e", "inject="+syncCalls+":"+what, "-e", "inject="+backgroundCalls+":error=ENOSYS", "-e", "signal=none", "-o", "/dev/null")
 	said, err := c.StderrPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -55,7 +55,7 @@ var rings = map[string][]string{
 	"test_scripts/faults/disks":   {},
 	"test_scripts/faults/history": {"client", "wire"},
 	"test_scripts/clients":        {"client", "sasl", "test_scripts/compatibility", "test_scripts/processes"},
-	"bench":                       {"bench/process", "wire"},
+	"bench":                       {"bench/process", "socket", "wire"},
 	"bench/process":               {},
 	"test_scripts/compare":        {"bench", "wire"},
 	"cli":                         {"balancer", "bench", "config", "node", "client", "sasl", "sim", "storage", "tree", "wire", "zab", "election", "peer"},

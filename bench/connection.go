@@ -7,6 +7,7 @@ import (
 	"net"
 	"time"
 
+	"github.com/zabkeeper/zabkeeper/socket"
 	"github.com/zabkeeper/zabkeeper/wire"
 )
 
@@ -22,6 +23,7 @@ var errExpired = errors.New("the session expired")
 const (
 	dialTimeout     = 10 * time.Second
 	readBufferLeast = 16 << 10
+	readBufferIdle  = 64 // of a session that only pings
 	// replyBytesMax is the longest reply that is read: a million children with long names.
 	replyBytesMax = 1 << 29
 )
@@ -45,12 +47,13 @@ type connection struct {
 // dial opens a session, or takes up the one of resume.
 func dial(ctx context.Context, address string, o *Options, resume *connection) (*connection, error) {
 	limit := min(dialTimeout, o.RequestTimeout)
-	d := net.Dialer{Timeout: limit}
+	d := net.Dialer{Timeout: limit, KeepAlive: -1} // it pings
 	nc, err := d.DialContext(ctx, "tcp", address)
 	if err != nil {
 		return nil, err
 	}
-	c := &connection{nc: nc, address: address, in: make([]byte, readBufferLeast)}
+	nc = socket.NewConn(nc)
+	c := &connection{nc: nc, address: address, in: make([]byte, o.readBuffer())}
 	hello := wire.ConnectRequest{TimeoutMs: int32(o.SessionTimeout / time.Millisecond), HasReadOnly: true}
 	if resume != nil {
 		c.session, c.secret, c.zxid = resume.session, resume.secret, resume.zxid
@@ -64,6 +67,14 @@ func dial(ctx context.Context, address string, o *Options, resume *connection) (
 	}
 	_ = nc.SetDeadline(time.Time{})
 	return c, nil
+}
+
+// readBuffer is how much a connection reads at once, until more is needed.
+func (o *Options) readBuffer() int {
+	if o.Workload == Sessions {
+		return readBufferIdle
+	}
+	return readBufferLeast
 }
 
 func (c *connection) handshake(hello *wire.ConnectRequest) error {

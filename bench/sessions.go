@@ -9,9 +9,6 @@ import (
 	"github.com/zabkeeper/zabkeeper/bench/process"
 )
 
-// idleBufferBytes is what a session that only pings reads into.
-const idleBufferBytes = 64
-
 // idle is a crowd of sessions that do nothing but stay alive.
 type idle struct {
 	conns []*connection
@@ -26,8 +23,8 @@ func runSessions(ctx context.Context, o *Options, res *Result) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	resident := residentBytes(o.PIDs)
-	var all sync.WaitGroup
-	all.Go(func() { s.ping(ctx, o) })
+	var all, pings sync.WaitGroup
+	pings.Go(func() { s.ping(ctx, o) })
 	latencies := newHistogram()
 	begin, used := now(), beginUsage(o.PIDs)
 	err := s.openEach(ctx, o, &all, func(d int64) { record(latencies, d) })
@@ -41,6 +38,7 @@ func runSessions(ctx context.Context, o *Options, res *Result) error {
 	}
 	s.over.Store(true)
 	cancel()
+	pings.Wait() // one writes at a time
 	begin = now()
 	s.close()
 	all.Wait()
@@ -64,7 +62,6 @@ func (s *idle) openEach(ctx context.Context, o *Options, all *sync.WaitGroup, to
 			return o.notAll(err)
 		}
 		t := now()
-		c.in, c.start, c.end = make([]byte, idleBufferBytes), 0, 0
 		mu.Lock()
 		took(t - start)
 		if opened++; opened%1000 == 0 {

@@ -86,6 +86,7 @@ reached.`,
 func runBench(ctx context.Context, env *environment, o bench.Options, asJSON bool) error {
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	relaxCollector()
 	done := func() {}
 	if f, ok := env.stderr.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		line := &progressLine{w: f, width: func() int {

@@ -27,7 +27,7 @@ const (
 )
 
 // relaxCollector suits recovery, which builds a large heap and throws little of
-// it away.
+// it away, and a load generator, which is not to take the time of what it measures.
 func relaxCollector() {
 	if os.Getenv(gcPercentEnvVar) == "" {
 		debug.SetGCPercent(gcPercentMost)

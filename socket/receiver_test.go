@@ -20,7 +20,7 @@ func TestReceiver(t *testing.T) {
 		if wrapped {
 			c = &deadlines{Conn: far}
 		}
-		r := socket.NewReceiver(c)
+		r := socket.NewConn(c)
 		_ = far.SetReadDeadline(time.Now().Add(-time.Second))
 		if n, err := r.Read(make([]byte, 1)); n != 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
 			t.Fatalf("got %d bytes, %v behind the deadline", n, err)
@@ -29,9 +29,9 @@ func TestReceiver(t *testing.T) {
 		if n, err := r.Read(nil); n != 0 || err != nil {
 			t.Fatalf("got %d bytes, %v for none", n, err)
 		}
-		want := bytes.Repeat([]byte("0123456789abcdef"), 100_000)
+		want := bytes.Repeat([]byte("0123456789abcdef"), 1<<20)
 		go func() {
-			_, _ = near.Write(want) // it is read to the end
+			_, _ = socket.NewConn(near).Write(want) // more than a socket takes; it is read to the end
 			_ = near.Close()
 		}()
 		if err := iotest.TestReader(io.LimitReader(r, int64(len(want))), want); err != nil {
@@ -41,6 +41,9 @@ func TestReceiver(t *testing.T) {
 			t.Fatalf("got %d bytes, %v at the end", n, err)
 		}
 		_ = far.Close()
+		if n, err := r.Write([]byte("x")); n != 0 || !errors.Is(err, net.ErrClosed) {
+			t.Fatalf("got %d bytes, %v to a closed connection", n, err)
+		}
 		if n, err := r.Read(make([]byte, 1)); n != 0 || !errors.Is(err, net.ErrClosed) {
 			t.Fatalf("got %d bytes, %v from a closed connection", n, err)
 		}

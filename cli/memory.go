@@ -11,9 +11,9 @@ import (
 // times, which costs nothing; a large tree is kept from doubling the memory of
 // the process.
 const (
-	heapSlackBytes  = 48 << 20
+	heapSlackBytes  = 96 << 20
 	gcPercentLeast  = 20
-	gcPercentMost   = 400
+	gcPercentMost   = 800
 	gcAdjustEvery   = time.Second
 	gcPercentEnvVar = "GOGC"
 )
@@ -41,19 +41,27 @@ func paceCollector(stop <-chan struct{}) {
 	if os.Getenv(gcPercentEnvVar) != "" {
 		return
 	}
-	sample := []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/gc/heap/allocs:bytes"}}
+	sample := []metrics.Sample{
+		{Name: "/gc/heap/allocs:bytes"},
+		// What the collector's percentage is of: the live heap and the roots.
+		{Name: "/gc/heap/live:bytes"}, {Name: "/gc/scan/stack:bytes"}, {Name: "/gc/scan/globals:bytes"},
+	}
 	t := time.NewTicker(gcAdjustEvery)
 	defer t.Stop()
 	set := 0
 	var quiet quietness
 	for {
 		metrics.Read(sample)
-		percent := gcPercent(sample[0].Value.Uint64())
+		base := uint64(0)
+		for _, s := range sample[1:] {
+			base += s.Value.Uint64()
+		}
+		percent := gcPercent(base)
 		if percent != set {
 			debug.SetGCPercent(percent)
 			set = percent
 		}
-		if quiet.look(sample[1].Value.Uint64()) {
+		if quiet.look(sample[0].Value.Uint64()) {
 			debug.FreeOSMemory()
 		}
 		select {
@@ -64,11 +72,13 @@ func paceCollector(stop <-chan struct{}) {
 	}
 }
 
-func gcPercent(liveBytes uint64) int {
-	if liveBytes == 0 {
+// gcPercent lets the heap grow by heapSlackBytes, as far as that is sensible for
+// so many bytes that the percentage is of.
+func gcPercent(baseBytes uint64) int {
+	if baseBytes == 0 {
 		return gcPercentMost
 	}
-	return int(min(max(heapSlackBytes*100/liveBytes, gcPercentLeast), gcPercentMost))
+	return int(min(max(heapSlackBytes*100/baseBytes, gcPercentLeast), gcPercentMost))
 }
 
 // quietness tells when a load is over.

@@ -29,3 +29,17 @@ func TestMemoryIsGivenBackAfterALoad(t *testing.T) {
 		}
 	}
 }
+
+// TestCollectorPace: the heap grows by the same whatever its size, within what is
+// sensible.
+func TestCollectorPace(t *testing.T) {
+	const mb = 1 << 20
+	for _, c := range []struct {
+		base uint64
+		want int
+	}{{0, gcPercentMost}, {1 * mb, gcPercentMost}, {96 * mb, 100}, {192 * mb, 50}, {4000 * mb, gcPercentLeast}} {
+		if got := gcPercent(c.base); got != c.want {
+			t.Errorf("at %d MB: got %d %%, want %d", c.base/mb, got, c.want)
+		}
+	}
+}

@@ -112,7 +112,7 @@ func Defaults() *Config {
 		FrameBytesMax:            0xfffff,
 		GlobalOutstandingLimit:   20_000,
 		MaxRequestsPerConnection: 8192,
-		SnapshotCount:            100_000,
+		SnapshotCount:            400_000,
 		SnapshotBytes:            64 << 20,
 		SnapshotsKept:            3,
 		SegmentBytes:             64 << 20,

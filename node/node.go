@@ -1,6 +1,7 @@
 package node
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/binary"
 	"errors"
@@ -109,7 +110,7 @@ func (o Options) WithDefaults() Options {
 	setDefault(&o.FrameBytesMax, 0xFFFFF)
 	setDefault(&o.OutstandingMax, 20_000)
 	setDefault(&o.RequestsPerClient, 8192)
-	setDefault(&o.SnapshotRecords, 100_000)
+	setDefault(&o.SnapshotRecords, 400_000)
 	setDefault(&o.SnapshotBytes, 64<<20)
 	setDefault(&o.SnapshotsKept, 3)
 	setDefault(&o.SegmentBytes, 64<<20)
@@ -210,7 +211,10 @@ func Open(o Options) (*Node, error) {
 }
 
 func (n *Node) listen() error {
-	l, err := net.Listen("tcp", n.opt.ClientAddress)
+	// A client that is silent loses its session and with it its connection: the
+	// kernel need not ask as well, for four system calls a connection.
+	quiet := net.ListenConfig{KeepAlive: -1}
+	l, err := quiet.Listen(context.Background(), "tcp", n.opt.ClientAddress)
 	if err != nil {
 		return fmt.Errorf("client port: %w", err)
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/zabkeeper/zabkeeper/storage/snapshot"
 	"github.com/zabkeeper/zabkeeper/storage/wal"
 	"github.com/zabkeeper/zabkeeper/zab"
+	"github.com/zabkeeper/zabkeeper/zab/record"
 	"github.com/zabkeeper/zabkeeper/zab/zxid"
 )
 
@@ -33,13 +34,16 @@ type shared struct {
 // everything that changes what the log ends with on its own. report is called
 // for the last operation of what has become durable, with the log's last chain.
 func (d *Disk) Execute(ops []zab.PersistOp, report func(op *zab.PersistOp, chain uint64)) error {
-	for i := range ops {
+	for i := 0; i < len(ops); i++ {
+		var err error
+		if ops[i].Kind == zab.PersistAppend {
+			i, err = d.append(ops, i)
+		}
 		op := &ops[i]
 		more := i+1 < len(ops)
-		var err error
 		switch op.Kind {
 		case zab.PersistAppend:
-			if err = d.append(op); err == nil && more {
+			if err == nil && more {
 				continue
 			}
 		case zab.PersistMark:
@@ -71,17 +75,33 @@ func (d *Disk) Execute(ops []zab.PersistOp, report func(op *zab.PersistOp, chain
 	return nil
 }
 
-func (d *Disk) append(op *zab.PersistOp) error {
-	d.log.NoteCommitted(op.Committed)
-	if err := d.log.Append(op.Records); err != nil {
-		return err
+// appendBytes is how much one write to the log joins of what was ordered in
+// several steps.
+const appendBytes = 256 << 10
+
+// append writes the records of ops[i], and of the appends behind it, in one go. It
+// returns which operation was the last.
+func (d *Disk) append(ops []zab.PersistOp, i int) (int, error) {
+	d.joined = append(d.joined[:0], ops[i].Records...)
+	bytes := rawBytes(ops[i].Records)
+	for ; i+1 < len(ops) && ops[i+1].Kind == zab.PersistAppend && bytes < appendBytes; i++ {
+		d.joined = append(d.joined, ops[i+1].Records...)
+		bytes += rawBytes(ops[i+1].Records)
 	}
-	bytes := 0
-	for _, r := range op.Records {
-		bytes += len(r.Raw)
+	d.log.NoteCommitted(ops[i].Committed)
+	err := d.log.Append(d.joined)
+	clear(d.joined) // they keep what they are part of alive
+	if err == nil {
+		d.bytes.Add(bytes)
 	}
-	d.bytes.Add(int64(bytes))
-	return nil
+	return i, err
+}
+
+func rawBytes(records []record.Record) (sum int64) {
+	for _, r := range records {
+		sum += int64(len(r.Raw))
+	}
+	return sum
 }
 
 // mark notes that the configuration at z is committed, which also binds the

@@ -44,6 +44,8 @@ type Disk struct {
 	log  *wal.Log
 	boot uint64
 	shared
+
+	joined []record.Record // of append
 }
 
 // Open brings back what the data directory holds: the newest good snapshot and

@@ -24,6 +24,7 @@ type trio struct {
 	replies  int
 	now      zab.Millis
 	counting bool
+	lose     func(m *zab.Message) bool // nil for none
 }
 
 func newTrio(t *testing.T) *trio {
@@ -98,6 +99,9 @@ func (r *trio) carryOut(i int, rd *Ready) bool {
 		r.replicas[rd.Election[k].To-1].ElectionMessage(&rd.Election[k].M)
 	}
 	for k := range rd.Send {
+		if r.lose != nil && r.lose(&rd.Send[k].M) {
+			continue
+		}
 		link := r.links[rd.Send[k].Link-1]
 		to := link[0]
 		if to == i {

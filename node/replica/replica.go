@@ -80,10 +80,10 @@ type Replica struct {
 	expiry  *expiry     // nil unless serving as leader
 	reaper  reaper
 	out     Ready
-	forward []byte // clients' transactions on their way to the leader
-	waiting []byte // transactions that came while the epoch is renewed
-	stale   bool   // what local says of the membership has to be asked for again
-	offered bool   // the core has something to say after a handover
+	forward []byte   // clients' transactions on their way to the leader
+	order   ordering // as leader
+	stale   bool     // what local says of the membership has to be asked for again
+	offered bool     // the core has something to say after a handover
 	guests  []zxid.ServerID
 	noRoom  bool // the disk has no room for another segment of the log
 }
@@ -114,6 +114,7 @@ func (r *Replica) Tick(now zab.Millis, wallMs int64) {
 	// The broadcast judges first: a leader that slept too long must not
 	// expire anybody, and a gap is nobody's silence.
 	r.core.Tick(now)
+	r.order.tick(r.core)
 	r.oracle.Tick(election.Millis(now))
 	if r.expiry != nil {
 		if paused {
@@ -195,50 +196,6 @@ func (r *Replica) Message(id zab.LinkID, m *zab.Message) {
 	}
 }
 
-// proposeAll orders forwarded transactions. What cannot be ordered now is
-// dropped with the link it came on: its client hears of a lost connection.
-func (r *Replica) proposeAll(b []byte) {
-	for len(b) >= 4 {
-		n := int(binary.LittleEndian.Uint32(b))
-		if n > len(b)-4 {
-			return
-		}
-		r.propose(b[4 : 4+n])
-		b = b[4+n:]
-	}
-}
-
-func (r *Replica) propose(txn []byte) {
-	if len(txn) < tree.TransactionBytesMin {
-		return
-	}
-	if !r.core.CanPropose() {
-		// While an epoch is renewed requests wait; otherwise the role is gone
-		// and with it every link and client that could expect an answer.
-		if r.core.Serving() {
-			r.waiting = appendFramed(r.waiting, txn)
-		}
-		return
-	}
-	if tree.TransactionOp(txn) == tree.OpReconfig {
-		txn = r.reconfigure(txn)
-		if txn == nil || !r.core.CanPropose() {
-			return
-		}
-	}
-	r.core.Propose(func(dst []byte) []byte {
-		start := len(dst)
-		dst = append(dst, txn...)
-		tree.StampTransaction(dst[start:], r.opt.Settings, r.wall)
-		return dst
-	})
-}
-
-func appendFramed(dst, txn []byte) []byte {
-	dst = binary.LittleEndian.AppendUint32(dst, uint32(len(txn)))
-	return append(dst, txn...)
-}
-
 // Submit orders a local client's transaction, or passes it to the leader.
 func (r *Replica) Submit(txn []byte) {
 	if r.core.Role() == zab.Leading {
@@ -308,12 +265,9 @@ func (r *Replica) expire() {
 // Ready returns what has come up since the last call.
 func (r *Replica) Ready() Ready {
 	r.sendForward()
-	if len(r.waiting) > 0 && r.core.CanPropose() {
-		b := r.waiting
-		r.waiting = nil
-		r.proposeAll(b)
-	}
+	r.orderWaiting()
 	r.consult()
+	r.noteBatch()
 	out := r.out
 	r.out = Ready{}
 	out.Grants = r.ripeGrants()
@@ -377,7 +331,8 @@ func (r *Replica) heed(events []zab.Event) {
 		case zab.FollowFailed:
 			r.oracle.FollowFailed(e.Server)
 		case zab.BecameLooking:
-			r.expiry, r.forward, r.waiting, r.grants = nil, nil, nil, nil
+			r.expiry, r.forward, r.grants = nil, nil, nil
+			r.order = ordering{}
 			r.stale = true
 		case zab.SyncStarted, zab.BecameFollowing, zab.BecameLeading, zab.EpochChosen, zab.HistoryAdopted,
 			zab.LinkRefused, zab.RenewalStarted, zab.TableDiffers, zab.Halted:

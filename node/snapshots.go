@@ -94,7 +94,7 @@ func (n *Node) startSnapshot() {
 // hardly feel it; not so while a follower waits for it.
 const (
 	paceWork    = time.Millisecond
-	paceRest    = 15 // times the work
+	paceRest    = 7 // times the work
 	paceRestMax = 50 * time.Millisecond
 )
 

@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"path"
+	"sync/atomic"
 
 	"github.com/zabkeeper/zabkeeper/storage/vfs"
 	"github.com/zabkeeper/zabkeeper/zab/zxid"
@@ -37,7 +38,7 @@ type Dir struct {
 	fs       vfs.FS
 	dir      string
 	lock     io.Closer
-	identity Identity
+	identity atomic.Pointer[Identity] // set by the one writer
 	meta     metaFile
 	failed   error
 }
@@ -71,12 +72,14 @@ func (d *Dir) open(o Options) error {
 	if err != nil {
 		return fmt.Errorf("datadir: %w", err)
 	}
-	if d.identity, err = decodeIdentity(b); err != nil {
+	identity, err := decodeIdentity(b)
+	if err != nil {
 		return amnesia(file, err.Error())
 	}
-	if d.identity.Server != o.ServerID {
+	d.identity.Store(&identity)
+	if identity.Server != o.ServerID {
 		return fmt.Errorf("%w: %s is of server %d, this is server %d; correct the server number or the directory",
-			ErrWrongServer, d.dir, d.identity.Server, o.ServerID)
+			ErrWrongServer, d.dir, identity.Server, o.ServerID)
 	}
 	if err := d.fs.SyncDir(d.dir); err != nil {
 		return fmt.Errorf("datadir: %w", err)
@@ -129,8 +132,9 @@ func (d *Dir) create(o Options) (err error) {
 			return fmt.Errorf("datadir: %w", err)
 		}
 	}
-	d.identity = Identity{Server: o.ServerID, Incarnation: o.Incarnation}
-	if err := vfs.WriteFile(d.fs, d.path("identity"), d.identity.encode()); err != nil {
+	fresh := Identity{Server: o.ServerID, Incarnation: o.Incarnation}
+	d.identity.Store(&fresh)
+	if err := vfs.WriteFile(d.fs, d.path("identity"), fresh.encode()); err != nil {
 		return fmt.Errorf("datadir: write identity: %w", err)
 	}
 	return nil
@@ -171,8 +175,8 @@ func (d *Dir) LogDir() string { return d.path("log") }
 // SnapDir returns the directory of snapshots.
 func (d *Dir) SnapDir() string { return d.path("snap") }
 
-// Identity returns whose directory this is.
-func (d *Dir) Identity() Identity { return d.identity }
+// Identity returns whose directory this is. Anybody may ask.
+func (d *Dir) Identity() Identity { return *d.identity.Load() }
 
 // Meta returns what is durably remembered.
 func (d *Dir) Meta() Meta { return d.meta.now }
@@ -180,7 +184,7 @@ func (d *Dir) Meta() Meta { return d.meta.now }
 // Fresh reports that this server was never part of a cluster nor promised
 // anything, so it may take part in genesis (N1).
 func (d *Dir) Fresh() bool {
-	return d.identity.ClusterID == [16]byte{} && d.meta.now.Accepted == 0 && d.meta.now.Config == 0
+	return d.Identity().ClusterID == [16]byte{} && d.meta.now.Accepted == 0 && d.meta.now.Config == 0
 }
 
 // BindCluster makes the directory belong to a cluster, durably and for ever.
@@ -188,19 +192,19 @@ func (d *Dir) BindCluster(id [16]byte) error {
 	if d.failed != nil {
 		return d.failed
 	}
-	if d.identity.ClusterID == id {
+	if d.Identity().ClusterID == id {
 		return nil
 	}
-	if d.identity.ClusterID != [16]byte{} {
-		return fmt.Errorf("%w: %x, not %x", ErrBound, d.identity.ClusterID, id)
+	if d.Identity().ClusterID != [16]byte{} {
+		return fmt.Errorf("%w: %x, not %x", ErrBound, d.Identity().ClusterID, id)
 	}
-	bound := d.identity
+	bound := d.Identity()
 	bound.ClusterID = id
 	if err := vfs.WriteFile(d.fs, d.path("identity"), bound.encode()); err != nil {
 		d.failed = fmt.Errorf("%w: write identity: %w", ErrFailed, err)
 		return d.failed
 	}
-	d.identity = bound
+	d.identity.Store(&bound)
 	return nil
 }
 

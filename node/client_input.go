@@ -45,22 +45,18 @@ func (in *inputBuffer) readOnce(fd uintptr) bool {
 	if in.b == nil {
 		in.b = *inputBuffers.Get().(*[]byte)
 	}
-	for {
-		n, err := socket.ReadNow(fd, in.b[in.end:])
-		switch {
-		case errors.Is(err, syscall.EINTR):
-			continue
-		case errors.Is(err, syscall.EAGAIN):
-			in.release()
-			return false
-		case err != nil:
-			in.err = err
-		case n == 0:
-			in.err = io.EOF
-		}
-		in.n = n
-		return true
+	n, err := socket.ReadNow(fd, in.b[in.end:])
+	switch {
+	case errors.Is(err, syscall.EAGAIN):
+		in.release()
+		return false
+	case err != nil:
+		in.err = err
+	case n == 0:
+		in.err = io.EOF
 	}
+	in.n = n
+	return true
 }
 
 // release gives the buffer back while nothing is in it.

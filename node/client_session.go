@@ -76,7 +76,7 @@ func (c *clientConn) submitSession(req *wire.ConnectRequest) {
 	txn.Request = c.id<<sequenceBits | c.sequence&(1<<sequenceBits-1)
 	c.mu.Unlock()
 	c.n.inbox.submit(appendSubmission(nil, &txn))
-	c.n.inbox.signal()
+	c.n.inbox.signal() // clients come in crowds: the loop orders those that came together
 }
 
 // established is the loop's answer to submitSession, or to an upgrade. The tree is

@@ -52,14 +52,6 @@ func (r *Receiver) Read(b []byte) (int, error) {
 
 // readOnce asks to be called again when there is something to read.
 func (r *Receiver) readOnce(fd uintptr) bool {
-	for {
-		r.n, r.err = ReadNow(fd, r.into)
-		switch {
-		case errors.Is(r.err, syscall.EINTR):
-			continue
-		case errors.Is(r.err, syscall.EAGAIN):
-			return false
-		}
-		return true
-	}
+	r.n, r.err = ReadNow(fd, r.into)
+	return !errors.Is(r.err, syscall.EAGAIN)
 }

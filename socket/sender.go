@@ -18,19 +18,18 @@ type Sender struct {
 	nc   net.Conn
 	raw  syscall.RawConn // nil where nc is not a bare socket
 	once func(fd uintptr) bool
-	all  func(fd uintptr) bool
 
-	// Of the call of Try or Send that is under way.
-	left   []byte
+	// Of the call of try that is under way.
 	pieces net.Buffers
 	gather gather
 	err    error
+	single [1][]byte
 }
 
 // NewSender returns a sender for nc.
 func NewSender(nc net.Conn) *Sender {
 	s := &Sender{nc: nc, raw: Raw(nc)}
-	s.once, s.all = s.writeOnce, s.writePieces
+	s.once = s.writeOnce
 	return s
 }
 
@@ -50,70 +49,50 @@ func Raw(nc net.Conn) syscall.RawConn {
 // Try sends as much of b as the socket takes without waiting and returns how
 // much that was: nothing where the connection is not a bare socket.
 func (s *Sender) Try(b []byte) (int, error) {
-	if s.raw == nil {
-		return 0, nil
+	s.single[0] = b
+	left, err := s.try(s.single[:])
+	n := len(b)
+	if len(left) > 0 {
+		n -= len(left[0])
 	}
-	s.left, s.err = b, nil
-	err := s.raw.Write(s.once)
-	n := len(b) - len(s.left)
-	s.left = nil
-	if err == nil {
-		err = s.err
-	}
+	s.single[0] = nil
 	return n, err
-}
-
-// writeOnce never asks to be called again, so that Try does not wait.
-func (s *Sender) writeOnce(fd uintptr) bool {
-	for len(s.left) > 0 {
-		n, err := writeNow(fd, s.left)
-		s.left = s.left[n:]
-		switch {
-		case errors.Is(err, syscall.EINTR):
-		case errors.Is(err, syscall.EAGAIN):
-			return true
-		case err != nil:
-			s.err = err
-			return true
-		}
-	}
-	return true
 }
 
 // Send sends all of the pieces and waits for the socket where it has to. It uses
 // the memory of pieces; what they point to stays.
 func (s *Sender) Send(pieces net.Buffers) error {
-	if s.raw != nil {
-		s.pieces, s.err = pieces, nil
-		err := s.raw.Write(s.all)
-		pieces, s.pieces = s.pieces, nil
-		if err == nil {
-			err = s.err
-		}
-		if err != nil {
-			return err
-		}
+	left, err := s.try(pieces)
+	if err == nil && len(left) > 0 {
+		_, err = left.WriteTo(s.nc)
 	}
-	if len(pieces) == 0 {
-		return nil
-	}
-	_, err := pieces.WriteTo(s.nc)
 	return err
 }
 
-// writePieces never asks to be called again: what the socket does not take stays
-// in s.pieces.
-func (s *Sender) writePieces(fd uintptr) bool {
+// try sends what the socket takes without waiting and returns the rest.
+func (s *Sender) try(pieces net.Buffers) (left net.Buffers, err error) {
+	if s.raw == nil {
+		return pieces, nil
+	}
+	s.pieces, s.err = pieces, nil
+	err = s.raw.Write(s.once)
+	left, s.pieces = s.pieces, nil
+	if err == nil {
+		err = s.err
+	}
+	return left, err
+}
+
+// writeOnce never asks to be called again, so that try does not wait.
+func (s *Sender) writeOnce(fd uintptr) bool {
 	for s.sent(0); len(s.pieces) > 0; {
 		n, err := s.gather.writeNow(fd, s.pieces)
 		s.sent(n)
-		switch {
-		case errors.Is(err, syscall.EINTR):
-		case errors.Is(err, syscall.EAGAIN):
-			return true
-		case err != nil:
-			s.err = err
-			return true
+		if err != nil {
+			if !errors.Is(err, syscall.EAGAIN) {
+				s.err = err
+			}
+			break
 		}
 	}
 	return true

@@ -12,20 +12,19 @@ import (
 // is not told about them: it would prepare for one that does, and wake its
 // monitor, which then looks after it fifty times (decision 8).
 
-// ReadNow is read(2) on a descriptor that does not block. It returns 0 and no
-// error at the end of the stream, and EAGAIN where there is nothing yet.
+// ReadNow is read(2) on a descriptor that does not block, begun again where a
+// signal interrupts it. It returns 0 and no error at the end of the stream, and
+// EAGAIN where there is nothing yet.
 func ReadNow(fd uintptr, b []byte) (int, error) {
 	if len(b) == 0 {
 		return 0, nil
 	}
-	n, _, e := syscall.RawSyscall(syscall.SYS_READ, fd, uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)))
-	return outcome(n, e)
-}
-
-// writeNow is write(2) of at least one byte.
-func writeNow(fd uintptr, b []byte) (int, error) {
-	n, _, e := syscall.RawSyscall(syscall.SYS_WRITE, fd, uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)))
-	return outcome(n, e)
+	for {
+		n, _, e := syscall.RawSyscall(syscall.SYS_READ, fd, uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)))
+		if e != syscall.EINTR {
+			return outcome(n, e)
+		}
+	}
 }
 
 // piecesMost is how many pieces one call takes (IOV_MAX).
@@ -34,7 +33,8 @@ const piecesMost = 1024
 // gather is memory that is used again.
 type gather struct{ vectors []syscall.Iovec }
 
-// writeNow is writev(2) of the first pieces, of which one has at least a byte.
+// writeNow is writev(2) of the first pieces, of which the very first has at least
+// a byte, begun again where a signal interrupts it.
 func (g *gather) writeNow(fd uintptr, pieces net.Buffers) (int, error) {
 	g.vectors = g.vectors[:0]
 	for _, p := range pieces {
@@ -47,9 +47,13 @@ func (g *gather) writeNow(fd uintptr, pieces net.Buffers) (int, error) {
 			g.vectors = append(g.vectors, v)
 		}
 	}
-	n, _, e := syscall.RawSyscall(syscall.SYS_WRITEV, fd, uintptr(unsafe.Pointer(&g.vectors[0])), uintptr(len(g.vectors)))
-	clear(g.vectors) // what was sent may be collected
-	return outcome(n, e)
+	defer clear(g.vectors) // what was sent may be collected
+	for {
+		n, _, e := syscall.RawSyscall(syscall.SYS_WRITEV, fd, uintptr(unsafe.Pointer(&g.vectors[0])), uintptr(len(g.vectors)))
+		if e != syscall.EINTR {
+			return outcome(n, e)
+		}
+	}
 }
 
 func outcome(n uintptr, e syscall.Errno) (int, error) {

@@ -35,19 +35,15 @@ type shared struct {
 // for the last operation of what has become durable, with the log's last chain.
 func (d *Disk) Execute(ops []zab.PersistOp, report func(op *zab.PersistOp, chain uint64)) error {
 	for i := 0; i < len(ops); i++ {
-		var err error
-		if ops[i].Kind == zab.PersistAppend {
-			i, err = d.append(ops, i)
-		}
-		op := &ops[i]
-		more := i+1 < len(ops)
+		op, err := &ops[i], error(nil)
 		switch op.Kind {
 		case zab.PersistAppend:
-			if err == nil && more {
+			i, err = d.append(ops, i)
+			if op = &ops[i]; err == nil && i+1 < len(ops) {
 				continue
 			}
 		case zab.PersistMark:
-			if err = d.mark(op); err == nil && more {
+			if err = d.mark(op); err == nil && i+1 < len(ops) {
 				continue
 			}
 		case zab.PersistPromise:

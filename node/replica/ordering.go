@@ -13,9 +13,8 @@ import (
 // Those that come while a batch is under way wait until it is committed, and are
 // ordered together: a batch costs every server a frame, a wake-up and a write to
 // its log, whatever its size (decision 9). With next to nothing under way nothing
-// waits.
-// Where the others are so far away that a tick passes meanwhile, a batch that is
-// on this server's own disk is waited for no longer, and several are on their way.
+// waits. Where the others are so far away that a tick passes meanwhile, a batch that
+// is on this server's own disk is waited for no longer, and several are on their way.
 type ordering struct {
 	waiting  []byte    // framed transactions, in the order in which they came
 	newest   zxid.Zxid // the last of the newest batch
@@ -33,7 +32,7 @@ func (o *ordering) tick(c *zab.Core) {
 }
 
 // loneUnderWay is how many transactions may be under way without anything waiting
-// for them: two clients with a request each do not share a batch by chance.
+// for them: two clients with a request each would otherwise take turns.
 const loneUnderWay = 1
 
 // mayOrder reports whether transactions may be ordered now. They may never
@@ -44,13 +43,8 @@ func (o *ordering) mayOrder(c *zab.Core) bool {
 
 // proposeAll orders forwarded transactions.
 func (r *Replica) proposeAll(b []byte) {
-	for len(b) >= 4 {
-		n := int(binary.LittleEndian.Uint32(b))
-		if n > len(b)-4 {
-			return
-		}
-		r.propose(b[4 : 4+n])
-		b = b[4+n:]
+	for txn, rest, ok := cutFramed(b); ok; txn, rest, ok = cutFramed(rest) {
+		r.propose(txn)
 	}
 }
 
@@ -93,9 +87,9 @@ func (r *Replica) orderWaiting() {
 	}
 	rest := o.waiting
 	for len(rest) > 0 && r.core.CanPropose() { // until the epoch's numbers are used up
-		n := 4 + int(binary.LittleEndian.Uint32(rest))
-		r.putInOrder(rest[4:n])
-		rest = rest[n:]
+		var txn []byte
+		txn, rest, _ = cutFramed(rest)
+		r.putInOrder(txn)
 	}
 	o.waiting = o.waiting[:copy(o.waiting, rest)]
 	if len(rest) == 0 && cap(o.waiting) > 2*waitingBytesMax {
@@ -113,4 +107,14 @@ func (r *Replica) noteBatch() {
 func appendFramed(dst, txn []byte) []byte {
 	dst = binary.LittleEndian.AppendUint32(dst, uint32(len(txn)))
 	return append(dst, txn...)
+}
+
+// cutFramed takes the first transaction off b; ok is false where there is no whole
+// one.
+func cutFramed(b []byte) (txn, rest []byte, ok bool) {
+	if len(b) < 4 || uint64(binary.LittleEndian.Uint32(b)) > uint64(len(b)-4) {
+		return nil, nil, false
+	}
+	n := 4 + int(binary.LittleEndian.Uint32(b))
+	return b[4:n], b[n:], true
 }

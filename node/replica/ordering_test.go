@@ -75,9 +75,13 @@ func (s *solo) write(n int) []string {
 }
 
 func (s *solo) submit(path string) []string {
-	body := (&wire.CreateRequest{Path: []byte(path), ACL: wire.NewACLs(wire.WorldAnyone(wire.PermAll))}).Append(nil)
-	s.Submit(tree.AppendTransaction(nil, &tree.Transaction{Op: tree.OpCreate, Origin: 1, Body: body}))
+	s.Submit(creation(1, path))
 	return s.ready()
+}
+
+func creation(origin zxid.ServerID, path string) []byte {
+	body := (&wire.CreateRequest{Path: []byte(path), ACL: wire.NewACLs(wire.WorldAnyone(wire.PermAll))}).Append(nil)
+	return tree.AppendTransaction(nil, &tree.Transaction{Op: tree.OpCreate, Origin: origin, Body: body})
 }
 
 func paths(records []record.Record) string {
@@ -165,8 +169,7 @@ func TestWaitingIsBounded(t *testing.T) {
 func TestFarFollowers(t *testing.T) {
 	r := newTrio(t)
 	leader := r.server(zab.Leading)
-	body := (&wire.CreateRequest{Path: []byte("/a"), ACL: wire.NewACLs(wire.WorldAnyone(wire.PermAll))}).Append(nil)
-	txn := tree.AppendTransaction(nil, &tree.Transaction{Op: tree.OpCreate, Origin: zxid.ServerID(leader + 1), Body: body})
+	txn := creation(zxid.ServerID(leader+1), "/a")
 	r.lose = func(m *zab.Message) bool { return m.Kind == zab.Acknowledge }
 	core := r.replicas[leader].Core()
 	at := core.Last()
@@ -196,8 +199,7 @@ func TestOrder(t *testing.T) {
 				for range rapid.IntRange(1, 4).Draw(t, "requests") {
 					path := fmt.Sprintf("/%d", len(want))
 					want = append(want, path)
-					body := (&wire.CreateRequest{Path: []byte(path), ACL: wire.NewACLs(wire.WorldAnyone(wire.PermAll))}).Append(nil)
-					s.Submit(tree.AppendTransaction(nil, &tree.Transaction{Op: tree.OpCreate, Origin: 1, Body: body}))
+					s.Submit(creation(1, path))
 					if len(s.disk) > 0 && rapid.Bool().Draw(t, "written between") {
 						op := s.disk[0]
 						s.disk = s.disk[1:]

@@ -101,8 +101,8 @@ func newSyncRing() (*syncRing, error) {
 
 // read asks to be called again when the eventfd has counted something.
 func (r *syncRing) read(fd uintptr) bool {
-	n, _, _ := unix.RawSyscall(unix.SYS_READ, fd, uintptr(unsafe.Pointer(&r.counter[0])), uintptr(len(r.counter)))
-	return n == uintptr(len(r.counter))
+	_, _, e := unix.RawSyscall(unix.SYS_READ, fd, uintptr(unsafe.Pointer(&r.counter[0])), uintptr(len(r.counter)))
+	return e != unix.EAGAIN
 }
 
 // errNoOutcome says that the kernel did not keep its promise.
@@ -127,8 +127,8 @@ func (r *syncRing) sync(fd uintptr) error {
 	if err := r.raw.Read(r.arrived); err != nil {
 		return err
 	}
-	// The outcome is there before the eventfd counts it, so this does not wait.
-	n, _, e := unix.RawSyscall6(unix.SYS_IO_GETEVENTS, r.id, 1, 1, uintptr(unsafe.Pointer(&r.outcome)), 0, 0)
+	// The outcome is there before the eventfd counts it. It is not waited for.
+	n, _, e := unix.RawSyscall6(unix.SYS_IO_GETEVENTS, r.id, 0, 1, uintptr(unsafe.Pointer(&r.outcome)), 0, 0)
 	switch {
 	case e != 0:
 		return e

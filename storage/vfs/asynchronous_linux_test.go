@@ -68,7 +68,7 @@ func TestRingsAreUsedAgain(t *testing.T) {
 	}
 }
 
-// TestWriteAt: a write that fails, or is done in part, says so with the file's name.
+// TestWriteAt: a write that fails says so with the file's name, whatever way it went.
 func TestWriteAt(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "file")
 	must(t, os.WriteFile(name, nil, 0o600))

@@ -129,8 +129,8 @@ func writeConditions(b *strings.Builder, p *report) {
 	for _, u := range p.Runs {
 		if m, known := measureOf(u.Measure); known && m.when != alone {
 			rounds, seconds = max(rounds, u.Round), max(seconds, u.Seconds)
+			others = max(others, u.Others) // elsewhere servers are killed, and what they used has no owner
 		}
-		others = max(others, u.Others)
 	}
 	if rounds > 0 {
 		fmt.Fprintf(b, "Up to %d rounds of %g s of load. ", rounds, seconds)

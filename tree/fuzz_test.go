@@ -63,6 +63,7 @@ func FuzzApply(f *testing.F) {
 		fx.watches.AddPersistent(1, wire.WatchRecursive, []byte("/"))
 		fx.watches.AddPersistent(2, wire.WatchPersistent, []byte("/"))
 		before := fx.tree.Digest()
+		fx.tree.lookAhead([][]byte{b, AppendTransaction(nil, &txn)})
 		fx.tree.Apply(fx.z+1, &txn, fx.watches, fx, &fx.res)
 		if fx.res.Failed() && fx.tree.Digest() != before {
 			t.Fatalf("%+v failed and changed the tree", txn)

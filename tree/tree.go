@@ -34,6 +34,8 @@ type Tree struct {
 	image *Image
 	mark  uint16
 
+	foreseen uint64 // what Foresee read, so that it is not left out as useless
+
 	// Scratch space of Apply.
 	events      []pendingEvent
 	undos       []undo

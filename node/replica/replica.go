@@ -407,7 +407,10 @@ func (r *Replica) ripeGrants() []zab.Grant {
 
 // Apply applies what is committed. The caller holds the tree's lock.
 func (r *Replica) Apply(sink Sink) {
-	for _, rec := range r.deliver {
+	for i, rec := range r.deliver {
+		if i%tree.ForesightMost == 0 {
+			r.state.foresee(r.deliver[i:])
+		}
 		txn, res := r.state.Apply(rec, sink)
 		if txn == nil {
 			continue

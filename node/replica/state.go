@@ -61,6 +61,19 @@ func (s *State) Apply(r record.Record, sink tree.EventSink) (*tree.Transaction, 
 	return nil, nil
 }
 
+// foresee prepares the processor for the records that are applied next.
+func (s *State) foresee(next []record.Record) {
+	var bodies [tree.ForesightMost][]byte
+	n := 0
+	for _, r := range next[:min(len(next), len(bodies))] {
+		if r.Kind == record.Transaction {
+			bodies[n] = r.Body()
+			n++
+		}
+	}
+	s.Tree.Foresee(bodies[:n])
+}
+
 // applyConfig makes the configuration in r visible to clients. The outcome is
 // for the client that asked for it, where one did.
 func (s *State) applyConfig(r record.Record, sink tree.EventSink) (*tree.Transaction, *tree.Result) {

@@ -14,7 +14,8 @@ import (
 
 const (
 	magic        = "ZKPRSNAP"
-	version      = 1
+	version      = 2
+	versionZstd  = 1        // the same with a stream of zstd; read, and not written any more
 	prefixBytes  = 16       // magic, version, length
 	fixedBytes   = 40       // of the header behind the prefix
 	headerMax    = 16 << 20 // with spans and meta
@@ -98,7 +99,7 @@ func (h Header) encode() ([]byte, error) {
 // headerSize reads the prefix; 0 if it is not one.
 func headerSize(b []byte) int {
 	le := binary.LittleEndian
-	if len(b) < prefixBytes || string(b[:8]) != magic || le.Uint32(b[8:]) != version {
+	if len(b) < prefixBytes || string(b[:8]) != magic || versionOf(b) != version && versionOf(b) != versionZstd {
 		return 0
 	}
 	if n := le.Uint32(b[12:]); n >= prefixBytes+fixedBytes+4 && n <= headerMax {
@@ -106,6 +107,9 @@ func headerSize(b []byte) int {
 	}
 	return 0
 }
+
+// versionOf returns the version that a prefix names.
+func versionOf(b []byte) uint32 { return binary.LittleEndian.Uint32(b[8:]) }
 
 // decodeHeader decodes a whole header of headerSize bytes.
 func decodeHeader(b []byte) (Header, bool) {

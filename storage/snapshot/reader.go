@@ -8,6 +8,7 @@ import (
 	"io"
 	"path"
 
+	"github.com/klauspost/compress/s2"
 	"github.com/klauspost/compress/zstd"
 	"github.com/zabkeeper/zabkeeper/storage/vfs"
 )
@@ -17,7 +18,7 @@ import (
 type Reader struct {
 	header  Header
 	blocks  blockReader
-	decoder *zstd.Decoder
+	decoder io.Reader
 	body    int64
 	bodySum uint32
 	err     error
@@ -34,12 +35,9 @@ func open(fsys vfs.FS, file, name string) (*Reader, error) {
 		return nil, err
 	}
 	r := &Reader{blocks: blockReader{f: f, name: path.Base(file)}}
-	err = r.begin(name)
+	version, err := r.begin(name)
 	if err == nil {
-		// The window is what the encoder used at most; a damaged frame cannot
-		// ask for more, as its block would not check.
-		r.decoder, err = zstd.NewReader(&r.blocks, zstd.WithDecoderConcurrency(1),
-			zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(32<<20))
+		r.decoder, err = newDecoder(&r.blocks, version)
 	}
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
@@ -47,33 +45,49 @@ func open(fsys vfs.FS, file, name string) (*Reader, error) {
 	return r, nil
 }
 
-func (r *Reader) begin(name string) (err error) {
+// newDecoder returns what undoes the compression of that version, in no more
+// memory than a window takes.
+func newDecoder(blocks io.Reader, version uint32) (io.Reader, error) {
+	if version == versionZstd {
+		d, err := zstd.NewReader(blocks, zstd.WithDecoderConcurrency(1),
+			zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(32<<20))
+		if err != nil {
+			return nil, err
+		}
+		return d.IOReadCloser(), nil
+	}
+	return s2.NewReader(blocks, s2.ReaderMaxBlockSize(windowBytes), s2.ReaderAllocBlock(blockBytes)), nil
+}
+
+// begin reads the header and returns the version of what is behind it.
+func (r *Reader) begin(name string) (uint32, error) {
 	b := &r.blocks
+	var err error
 	if b.size, err = b.f.Size(); err != nil {
-		return err
+		return 0, err
 	}
 	prefix, err := b.take(prefixBytes)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	n := headerSize(prefix)
 	if n == 0 {
-		return corrupt(b.name, 0, "no snapshot header of format %d", version)
+		return 0, corrupt(b.name, 0, "no snapshot header of formats %d to %d", versionZstd, version)
 	}
 	b.off = 0
 	whole, err := b.take(n)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	h, ok := decodeHeader(whole)
 	if !ok {
-		return corrupt(b.name, 0, "the header does not check")
+		return 0, corrupt(b.name, 0, "the header does not check")
 	}
 	if Name(h.Zxid) != name {
-		return fmt.Errorf("%w: %s holds the snapshot of %v", ErrForeign, name, h.Zxid)
+		return 0, fmt.Errorf("%w: %s holds the snapshot of %v", ErrForeign, name, h.Zxid)
 	}
 	r.header = h
-	return nil
+	return versionOf(whole), nil
 }
 
 // Header returns what the snapshot says of itself.
@@ -121,7 +135,9 @@ func (r *Reader) finish() error {
 
 // Close ends reading.
 func (r *Reader) Close() error {
-	r.decoder.Close()
+	if d, ok := r.decoder.(io.Closer); ok {
+		_ = d.Close()
+	}
 	if r.err == nil {
 		r.err = io.ErrClosedPipe
 	}

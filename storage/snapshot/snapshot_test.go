@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"math/rand/v2"
+	"os"
 	"reflect"
 	"slices"
 	"testing"
@@ -75,6 +76,27 @@ func load(fsys vfs.FS, name string) (Header, []byte, error) {
 	}
 	b, err := io.ReadAll(r)
 	return r.Header(), b, errors.Join(err, r.Close())
+}
+
+// A file that a program before version 2 wrote is read.
+func TestVersion1IsRead(t *testing.T) {
+	name := Name(zxid.New(3, 9))
+	content, err := os.ReadFile("testdata/version1." + name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := newFS(t)
+	f, err := m.Create(dir + "/" + name)
+	if err == nil {
+		_, err = f.WriteAt(content, 0)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, body, err := load(m, name)
+	if err != nil || !reflect.DeepEqual(h, headerOf(zxid.New(3, 9))) || !bytes.Equal(body, noise(5000)) {
+		t.Fatalf("got %+v with %d bytes, %v", h, len(body), err)
+	}
 }
 
 func TestRoundTrip(t *testing.T) {

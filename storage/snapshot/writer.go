@@ -7,11 +7,11 @@ import (
 	"hash/crc32"
 	"path"
 
-	"github.com/klauspost/compress/zstd"
+	"github.com/klauspost/compress/s2"
 	"github.com/zabkeeper/zabkeeper/storage/vfs"
 )
 
-// windowBytes is how far back the compression looks.
+// windowBytes is how much is compressed at once.
 const windowBytes = 256 << 10
 
 // Writer writes a snapshot. It ends with Commit or Abort.
@@ -21,7 +21,7 @@ type Writer struct {
 	name    string
 	temp    string
 	blocks  blockWriter
-	encoder *zstd.Encoder
+	encoder *s2.Writer
 	header  Header
 	body    int64
 	bodySum uint32
@@ -44,14 +44,10 @@ func Create(fsys vfs.FS, dir string, h Header) (*Writer, error) {
 		return nil, fmt.Errorf("snapshot: create: %w", err)
 	}
 	w.blocks = blockWriter{f: f}
-	// A small window: with the default of 4 MiB and little memory the encoder
-	// moves its whole window for every block, which costs more than compressing.
-	w.encoder, err = zstd.NewWriter(&w.blocks, zstd.WithEncoderLevel(zstd.SpeedFastest),
-		zstd.WithWindowSize(windowBytes), zstd.WithEncoderConcurrency(1), zstd.WithEncoderCRC(false))
-	if err == nil {
-		err = w.blocks.put(encoded)
-	}
-	if err != nil {
+	// S2, because the processor is what writes and reads want as well: a third of
+	// the time of zstd at its fastest.
+	w.encoder = s2.NewWriter(&w.blocks, s2.WriterConcurrency(1), s2.WriterBlockSize(windowBytes))
+	if err := w.blocks.put(encoded); err != nil {
 		return nil, errors.Join(err, w.Abort())
 	}
 	return w, nil

@@ -107,3 +107,10 @@ func TestSnapshotValues(t *testing.T) {
 		t.Error("without a timeline there is a result")
 	}
 }
+
+func TestFlatnessIsOfMedians(t *testing.T) {
+	// The slowest run of all is not the slowest size.
+	if got := flatness([][]float64{{100, 10, 110}, {80, 90, 85}, {95, 300, 94}}); got != 0.85 {
+		t.Errorf("got %v, want 85 of 100", got)
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -13,6 +14,11 @@ import (
 // sizes are the numbers of nodes with which writes are measured.
 var sizes = []int{1000, 10_000, 100_000, 1_000_000}
 
+// growthLoad is how long each number of nodes is written: about as long as two
+// snapshots of a million are apart under this load, so that it bears its share of
+// them.
+const growthLoad = 16 * time.Second
+
 // takeGrowth sets all of so many nodes, one round after the other, on the same
 // servers.
 func takeGrowth(ctx context.Context, l *lab, peer string) (list []values, err error) {
@@ -20,26 +26,32 @@ func takeGrowth(ctx context.Context, l *lab, peer string) (list []values, err er
 		if err := l.warm(ctx, e); err != nil {
 			return err
 		}
+		of := make([][]float64, len(sizes))
 		for range l.plan.rounds {
 			got := values{}
-			slowest, fastest := 0.0, 0.0
 			for i, n := range sizes {
-				r, err := l.load(ctx, e, l.timed("--workload", "set", "--nodes", strconv.Itoa(n))...)
+				r, err := l.load(ctx, e, "--workload", "set", "--nodes", strconv.Itoa(n), "--duration", growthLoad.String())
 				if err != nil {
 					return err
 				}
 				got["growth-"+strconv.Itoa(n)] = r.PerSecond
-				if i == 0 || r.PerSecond < slowest {
-					slowest = r.PerSecond
-				}
-				fastest = max(fastest, r.PerSecond)
+				of[i] = append(of[i], r.PerSecond)
 			}
-			got["growth-flat"] = slowest / fastest
 			list = append(list, got)
 		}
+		list = append(list, values{"growth-flat": flatness(of)})
 		return nil
 	})
 	return list, err
+}
+
+// flatness is the least of the medians by the largest.
+func flatness(of [][]float64) float64 {
+	medians := make([]float64, len(of))
+	for i, list := range of {
+		medians[i] = median(list)
+	}
+	return slices.Min(medians) / slices.Max(medians)
 }
 
 // catchUpRate is the load under which a follower catches up, in writes a second.

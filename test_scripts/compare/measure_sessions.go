@@ -26,7 +26,8 @@ func sessionsPossible() (int, error) {
 }
 
 // takeSessions opens many sessions on fresh servers, for what a session takes,
-// and again on warm ones, for how fast that goes and for the writes beside them.
+// and again on warm ones, round by round, for how fast that goes and for the writes
+// beside them.
 func takeSessions(ctx context.Context, l *lab, peer string) (list []values, err error) {
 	n, err := sessionsPossible()
 	if err != nil {
@@ -37,12 +38,18 @@ func takeSessions(ctx context.Context, l *lab, peer string) (list []values, err 
 		if err != nil {
 			return err
 		}
-		got := values{"sessions-open": float64(n), "memory-session": first.Sessions.KBPerSession}
-		list = append(list, got)
+		list = append(list, values{"sessions-open": float64(n), "memory-session": first.Sessions.KBPerSession})
 		if err := l.warm(ctx, e); err != nil {
 			return err
 		}
-		return l.beside(ctx, e, n, got)
+		for range l.plan.rounds {
+			got, err := l.beside(ctx, e, n)
+			if err != nil {
+				return err
+			}
+			list = append(list, got)
+		}
+		return nil
 	})
 	return list, err
 }
@@ -51,14 +58,14 @@ func takeSessions(ctx context.Context, l *lab, peer string) (list []values, err 
 const besideSlack = 20 * time.Second
 
 // beside writes without and with idle sessions.
-func (l *lab) beside(ctx context.Context, e *ensemble, n int, got values) error {
+func (l *lab) beside(ctx context.Context, e *ensemble, n int) (values, error) {
 	without, err := l.load(ctx, e, l.timed("--workload", "set")...)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	crowd, err := l.begin(ctx, e, "--workload", "sessions", "--connections", strconv.Itoa(n), "--duration", (l.plan.duration + besideSlack).String())
 	if err != nil {
-		return err
+		return nil, err
 	}
 	with, besideErr := func() (float64, error) {
 		if err := awaitSessions(ctx, e, n); err != nil {
@@ -78,11 +85,12 @@ func (l *lab) beside(ctx context.Context, e *ensemble, n int, got values) error 
 	}
 	opened, err := l.end(crowd)
 	if err := errors.Join(besideErr, err); err != nil {
-		return err
+		return nil, err
 	}
-	got["sessions-rate"], got["sessions-without"], got["sessions-with"] = opened.PerSecond, without.PerSecond, with
-	got["sessions-share"] = with / without.PerSecond
-	return nil
+	return values{
+		"sessions-rate": opened.PerSecond, "sessions-without": without.PerSecond, "sessions-with": with,
+		"sessions-share": with / without.PerSecond,
+	}, nil
 }
 
 // openSessions is how many connections the servers have.

@@ -351,3 +351,44 @@ func FuzzVerify(f *testing.F) {
 		}
 	})
 }
+
+// unsynced is a file system that knows how much a file had left to sync at the
+// most.
+type unsynced struct {
+	vfs.FS
+	most int
+}
+
+type unsyncedFile struct {
+	vfs.File
+	fs   *unsynced
+	left int
+}
+
+func (u *unsynced) Create(name string) (vfs.File, error) {
+	f, err := u.FS.Create(name)
+	return &unsyncedFile{f, u, 0}, err
+}
+
+func (f *unsyncedFile) WriteAt(b []byte, at int64) (int, error) {
+	f.left += len(b)
+	f.fs.most = max(f.fs.most, f.left)
+	return f.File.WriteAt(b, at)
+}
+
+func (f *unsyncedFile) Sync() error {
+	f.left = 0
+	return f.File.Sync()
+}
+
+// A large snapshot is synced piece by piece: the log's syncs wait for what the
+// disk was given before.
+func TestLittleIsLeftToSync(t *testing.T) {
+	fsys := &unsynced{FS: newFS(t)}
+	if info := mustSave(t, fsys, 5, 8*syncEvery); info.Bytes < 4*syncEvery {
+		t.Fatalf("a file of %d bytes shows nothing", info.Bytes)
+	}
+	if most := syncEvery + blockHeader + blockBytes; fsys.most > most {
+		t.Errorf("%d bytes were left to sync, want at most %d", fsys.most, most)
+	}
+}

@@ -129,11 +129,17 @@ func install(fsys vfs.FS, dir, temp, name string, pace func()) (Info, error) {
 
 // blockWriter cuts the compressed stream into checksummed blocks.
 type blockWriter struct {
-	f     vfs.File
-	off   int64
-	count uint32
-	buf   []byte // a block's header and content
+	f      vfs.File
+	off    int64
+	synced int64 // up to here
+	count  uint32
+	buf    []byte // a block's header and content
 }
+
+// syncEvery is how much of a file is left to sync at the most. A disk does not
+// finish a sync of the log before what was given to it earlier: a whole snapshot
+// synced at its end would keep every write waiting.
+const syncEvery = 1 << 20
 
 func (b *blockWriter) Write(p []byte) (int, error) {
 	written := len(p)
@@ -169,5 +175,9 @@ func (b *blockWriter) flush() error {
 func (b *blockWriter) put(p []byte) error {
 	_, err := b.f.WriteAt(p, b.off)
 	b.off += int64(len(p))
+	if err == nil && b.off-b.synced >= syncEvery {
+		err = b.f.Sync()
+		b.synced = b.off
+	}
 	return err
 }

@@ -1,8 +1,9 @@
 package tree
 
 import (
-	"encoding/binary"
 	"hash/maphash"
+
+	"github.com/zabkeeper/zabkeeper/wire"
 )
 
 // A large tree is mostly outside of the processor's caches, and a transaction
@@ -55,42 +56,13 @@ func (t *Tree) lookAhead(transactions [][]byte) {
 	t.foreseen += seen
 }
 
-// guess returns the first node whose path may have that hash, or nil.
-func (x *pathIndex) guess(h uint64) *znode {
-	s := &x.shards[h>>56]
-	if s.used == 0 {
-		return nil
-	}
-	mask := uint32(len(s.entries) - 1)
-	for i := uint32(h) & mask; s.entries[i].id != 0; i = (i + 1) & mask {
-		if e := s.entries[i]; e.hash == uint32(h) {
-			return x.at(e.id)
-		}
-	}
-	return nil
-}
-
 // soughtPath returns the path that an encoded transaction begins with, nil where
 // there is none.
 func soughtPath(b []byte) []byte {
-	if len(b) < offsetRest || Op(b[offsetOp]) == OpMulti {
+	var txn Transaction
+	if DecodeTransaction(b, &txn) != nil || txn.Op == OpMulti {
 		return nil
 	}
-	rest := b[offsetRest:]
-	for range 3 { // origin, request and session
-		_, n := binary.Uvarint(rest)
-		if n <= 0 {
-			return nil
-		}
-		rest = rest[n:]
-	}
-	_, rest, ok := splitIdentities(rest)
-	if !ok || len(rest) < 4 {
-		return nil
-	}
-	size := binary.BigEndian.Uint32(rest)
-	if uint64(size) > uint64(len(rest)-4) {
-		return nil
-	}
-	return rest[4 : 4+size]
+	r := wire.NewReader(txn.Body)
+	return r.Buffer()
 }

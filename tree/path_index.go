@@ -62,6 +62,21 @@ func (x *pathIndex) findBytes(path []byte) *znode {
 	return x.find(unsafe.String(unsafe.SliceData(path), len(path))) // find keeps nothing of it
 }
 
+// guess returns the first node whose path may have that hash, or nil.
+func (x *pathIndex) guess(h uint64) *znode {
+	s := &x.shards[h>>56]
+	if s.used == 0 {
+		return nil
+	}
+	mask := uint32(len(s.entries) - 1)
+	for i := uint32(h) & mask; s.entries[i].id != 0; i = (i + 1) & mask {
+		if e := s.entries[i]; e.hash == uint32(h) {
+			return x.at(e.id)
+		}
+	}
+	return nil
+}
+
 // insert adds a node whose path is not in the index.
 func (x *pathIndex) insert(n *znode) {
 	h := maphash.String(x.seed, n.path())

@@ -4,6 +4,7 @@ package socket
 
 import (
 	"net"
+	"net/netip"
 	"syscall"
 )
 
@@ -32,4 +33,41 @@ func (gather) writeNow(fd uintptr, pieces net.Buffers) (int, error) {
 			return max(n, 0), err
 		}
 	}
+}
+
+// acceptNow is accept(2) on a listener that does not block, begun again where a
+// signal interrupts it: EAGAIN where nobody waits. The new descriptor does not
+// block either, is closed in other programs, and sends without delay.
+func acceptNow(fd uintptr) (int, netip.AddrPort, error) {
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	for {
+		conn, from, err := syscall.Accept(int(fd))
+		if err == syscall.EINTR {
+			continue
+		}
+		if err != nil {
+			return -1, netip.AddrPort{}, err
+		}
+		syscall.CloseOnExec(conn)
+		err = syscall.SetNonblock(conn, true)
+		if err == nil {
+			err = syscall.SetsockoptInt(conn, syscall.IPPROTO_TCP, syscall.TCP_NODELAY, 1)
+		}
+		if err != nil {
+			_ = syscall.Close(conn)
+			return -1, netip.AddrPort{}, err
+		}
+		return conn, addressOf(from), nil
+	}
+}
+
+func addressOf(from syscall.Sockaddr) netip.AddrPort {
+	switch from := from.(type) {
+	case *syscall.SockaddrInet4:
+		return netip.AddrPortFrom(netip.AddrFrom4(from.Addr), uint16(from.Port))
+	case *syscall.SockaddrInet6:
+		return netip.AddrPortFrom(address6(from.Addr, from.ZoneId), uint16(from.Port))
+	}
+	return netip.AddrPort{}
 }

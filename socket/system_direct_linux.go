@@ -3,7 +3,9 @@
 package socket
 
 import (
+	"encoding/binary"
 	"net"
+	"net/netip"
 	"syscall"
 	"unsafe"
 )
@@ -54,6 +56,44 @@ func (g *gather) writeNow(fd uintptr, pieces net.Buffers) (int, error) {
 			return outcome(n, e)
 		}
 	}
+}
+
+// acceptNow is accept4(2) on a listener that does not block, begun again where a
+// signal interrupts it: EAGAIN where nobody waits. The new descriptor does not
+// block either, is closed in other programs, and sends without delay.
+func acceptNow(fd uintptr) (int, netip.AddrPort, error) {
+	var from syscall.RawSockaddrInet6 // the longer one
+	var conn uintptr
+	for {
+		size := uint32(unsafe.Sizeof(from))
+		n, _, e := syscall.RawSyscall6(syscall.SYS_ACCEPT4, fd, uintptr(unsafe.Pointer(&from)), uintptr(unsafe.Pointer(&size)),
+			syscall.SOCK_NONBLOCK|syscall.SOCK_CLOEXEC, 0, 0)
+		if e == syscall.EINTR {
+			continue
+		}
+		if e != 0 {
+			return -1, netip.AddrPort{}, e
+		}
+		conn = n
+		break
+	}
+	on := int32(1)
+	_, _, e := syscall.RawSyscall6(syscall.SYS_SETSOCKOPT, conn, syscall.IPPROTO_TCP, syscall.TCP_NODELAY,
+		uintptr(unsafe.Pointer(&on)), unsafe.Sizeof(on), 0)
+	if e != 0 {
+		_ = syscall.Close(int(conn))
+		return -1, netip.AddrPort{}, e
+	}
+	return int(conn), addressOf(&from), nil
+}
+
+func addressOf(from *syscall.RawSockaddrInet6) netip.AddrPort {
+	port := binary.BigEndian.Uint16((*[2]byte)(unsafe.Pointer(&from.Port))[:])
+	if from.Family == syscall.AF_INET {
+		v4 := (*syscall.RawSockaddrInet4)(unsafe.Pointer(from))
+		return netip.AddrPortFrom(netip.AddrFrom4(v4.Addr), port)
+	}
+	return netip.AddrPortFrom(address6(from.Addr, from.Scope_id), port)
 }
 
 func outcome(n uintptr, e syscall.Errno) (int, error) {

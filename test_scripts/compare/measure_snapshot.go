@@ -23,30 +23,37 @@ const (
 // span is a time in microseconds since 1970.
 type span struct{ from, to int64 }
 
-// takeSnapshot writes to servers with a million nodes and compares the time in
-// which one of them writes a snapshot with the rest of the time.
+// takeSnapshot writes to servers with a million nodes, round by round, and compares
+// the time in which one of them writes a snapshot with the rest of the time.
 func takeSnapshot(ctx context.Context, l *lab, peer string) (list []values, err error) {
 	err = l.with(ctx, peer, options{}, func(e *ensemble) error {
 		if err := l.fill(ctx, e, million); err != nil {
 			return err
 		}
-		watching, stop := context.WithCancel(ctx)
-		defer stop()
-		spans := make(chan []span, 1)
-		go func() { spans <- watchSnapshots(watching, e) }()
-		r, err := l.load(ctx, e, "--workload", "set", "--warmup", "2s", "--duration", snapshotLoad.String(), "--timeline", "1ms")
-		stop()
-		seen := <-spans
-		if err != nil {
-			return err
-		}
-		got, err := snapshotValues(r.Timeline, seen)
-		if err == nil {
+		for range l.plan.rounds {
+			got, err := l.besideSnapshots(ctx, e)
+			if err != nil {
+				return err
+			}
 			list = append(list, got)
 		}
-		return err
+		return nil
 	})
 	return list, err
+}
+
+func (l *lab) besideSnapshots(ctx context.Context, e *ensemble) (values, error) {
+	watching, stop := context.WithCancel(ctx)
+	defer stop()
+	spans := make(chan []span, 1)
+	go func() { spans <- watchSnapshots(watching, e) }()
+	r, err := l.load(ctx, e, "--workload", "set", "--warmup", "2s", "--duration", snapshotLoad.String(), "--timeline", "1ms")
+	stop()
+	seen := <-spans
+	if err != nil {
+		return nil, err
+	}
+	return snapshotValues(r.Timeline, seen)
 }
 
 // watchSnapshots notes when some server is writing a snapshot, until it is told

@@ -23,7 +23,7 @@ const (
 const (
 	idleAllocatedBytes = 512 << 10 // between two looks
 	idleLooks          = 2         // in a row
-	loadAllocatedBytes = 32 << 20
+	loadAllocatedBytes = 16 << 20
 )
 
 // relaxCollector suits recovery, which builds a large heap and throws little of

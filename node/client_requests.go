@@ -13,7 +13,9 @@ import (
 // Limits of one connection. Beyond them its socket is not read until there is
 // room: the client waits, nothing is refused or lost.
 const (
-	outBytesThrottle = 1 << 20
+	// A socket takes as much at once. More would be copied as it grows, and with
+	// large replies a crowd that does not read them makes that a lot of garbage.
+	outBytesThrottle = 256 << 10
 	// batchRequestsMax bounds what is done under one read lock of the tree.
 	batchRequestsMax = 256
 )

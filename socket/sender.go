@@ -1,5 +1,5 @@
-// Package socket moves bytes over connections, without waiting where that is
-// possible and without the scheduler where nothing waits.
+// Package socket accepts connections and moves bytes over them, without waiting
+// where that is possible and without the scheduler where nothing waits.
 //
 // A Sender or a Receiver belongs to one goroutine at a time. It does not own the
 // connection: closing it is for whoever opened it. Where a connection is not a bare
